@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from fractions import Fraction
 
 from quri_console.errors import UsageError
 
@@ -27,8 +27,8 @@ def parse_cycles(text: str) -> int:
             f"{text!r} is not an amount of cycles",
             next_step="Write it like 1T, 0.5T, 500B or 500000000 (K, M, B, T = 10^3, 10^6, 10^9, 10^12).",
         )
-    amount = Decimal(match[1].replace("_", "")) * _CYCLES_SUFFIXES[match[2].upper()]
-    if amount != amount.to_integral_value():
+    amount = Fraction(match[1].replace("_", "")) * _CYCLES_SUFFIXES[match[2].upper()]
+    if amount.denominator != 1:
         raise UsageError(f"{text!r} is not a whole number of cycles", next_step="Use fewer decimal places.")
     return int(amount)
 
