@@ -9,8 +9,6 @@ from quri_console.localnet.messages import Builtin, BuiltinCall, Ingress, Reject
 
 __all__ = ["Builtin", "BuiltinCall", "Ingress", "Network", "Reject", "Reply"]
 
-type Tree = Mapping[bytes, "Tree" | bytes]
-
 
 class Network:
     """All canisters of the local network; one asyncio loop, no HTTP, no signatures."""
@@ -38,7 +36,7 @@ class Network:
         """Execute a query; leaves no trace."""
 
     def effective_canisters(self, ingress: Ingress) -> Sequence[bytes] | None:
-        """Ids that the route of this call may name; None: any id in the subnet's ranges (spec: effective canister id)."""
+        """Ids that the route of this call may name; None: any id inside the subnet's ranges."""
 
     def canister_ids(self) -> Sequence[bytes]:
         """Ids of all canisters and built-ins, sorted."""
@@ -66,7 +64,7 @@ class Network:
         canister_id: bytes | None = None,
         settings: object | None = None,
     ) -> bytes:
-        """Create an empty canister (used by built-ins); returns its id. `settings`: decoded Candid canister_settings."""
+        """Create an empty canister (used by built-ins); returns its id. `settings`: decoded Candid record."""
 
     def deposit_cycles(self, canister_id: bytes, amount: int) -> None:
         """Add cycles; raises Rejection IC0301 for an unknown canister."""
