@@ -1,0 +1,137 @@
+"""What a configuration says, as frozen values; reading the file is `load`'s business."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from quri_console.config.places import Paths
+from quri_console.errors import ConfigError, UsageError
+from quri_console.units import BILLION, DAY_SECONDS, TRILLION
+
+Criticality = Literal["high", "medium", "low"]
+Duty = Literal["poll", "backup", "operate"]
+
+# Only the digest is known here: the key itself belongs to the `ic` floor above.
+MAINNET_ROOT_KEY_SHA256 = "737ba355e855bd4b61279056603e05501db5e5bad147c6eba7be8c2a13f4b6b3"
+
+
+def is_mainnet_root_key(der: bytes) -> bool:
+    """Whether a DER-encoded root key is mainnet's."""
+    return hashlib.sha256(der).hexdigest() == MAINNET_ROOT_KEY_SHA256
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """A network to talk to.
+
+    `root_key` is the DER key its certificates must chain to: bytes as given, None for mainnet's
+    own, or `"fetch"` to ask the network itself, which is allowed on loopback only.
+    """
+
+    name: str
+    url: str
+    root_key: bytes | Literal["fetch"] | None = None
+    production: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityConfig:
+    """The key file of one duty; it is read only when that duty runs."""
+
+    duty: Duty
+    pem: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """When a canister's health gets worse: balances in cycles, runways in seconds to the freezing limit."""
+
+    warning_cycles: int = TRILLION
+    critical_cycles: int = 100 * BILLION
+    warning_runway_seconds: float = 30 * DAY_SECONDS
+    critical_runway_seconds: float = 7 * DAY_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class CanisterConfig:
+    """A canister of the fleet; `id` is its principal in canonical text form."""
+
+    name: str
+    id: str
+    criticality: Criticality = "medium"
+    thresholds: Thresholds = Thresholds()
+    health_query: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorConfig:
+    """How the fleet is polled; all times in seconds."""
+
+    interval_seconds: float = 60.0
+    round_deadline_seconds: float = 30.0
+    concurrency: int = 16
+    thresholds: Thresholds = Thresholds()
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryConfig:
+    """Where backups are kept."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One configuration file, checked; `networks` and `canisters` keep the file's order."""
+
+    path: Path
+    networks: tuple[NetworkConfig, ...]
+    identities: tuple[IdentityConfig, ...]
+    canisters: tuple[CanisterConfig, ...]
+    monitor: MonitorConfig
+    repository: RepositoryConfig
+    paths: Paths
+
+    def network(self, name: str | None = None) -> NetworkConfig:
+        """The network of that name; without a name the first of the file. Raises UsageError."""
+        if name is None:
+            return self.networks[0]
+        for network in self.networks:
+            if network.name == name:
+                return network
+        raise _unknown("network", name, [network.name for network in self.networks], self.path)
+
+    def canister(self, name_or_id: str) -> CanisterConfig:
+        """The canister of that name or id. Raises UsageError."""
+        for canister in self.canisters:
+            if name_or_id in (canister.name, canister.id):
+                return canister
+        raise _unknown("canister", name_or_id, [canister.name for canister in self.canisters], self.path)
+
+    def identity(self, duty: Duty) -> IdentityConfig | None:
+        """The identity configured for a duty, or None."""
+        return next((identity for identity in self.identities if identity.duty == duty), None)
+
+    def require_identity(self, duty: Duty) -> IdentityConfig:
+        """The identity of a duty that cannot run without one. Raises ConfigError."""
+        identity = self.identity(duty)
+        if identity is None:
+            raise ConfigError(
+                f"no identity is configured for {duty}",
+                why=f"{self.path} has no [identities.{duty}]",
+                next_step=f'Add [identities.{duty}] with pem = "PATH" of a key that controls the canisters.',
+            )
+        return identity
+
+
+def _unknown(kind: str, name: str, known: list[str], path: Path) -> UsageError:
+    close = difflib.get_close_matches(name, known, n=1)
+    suggestion = f"Did you mean {close[0]!r}? " if close else ""
+    return UsageError(
+        f"{path} has no {kind} {name!r}",
+        next_step=f"{suggestion}It knows: {', '.join(known) or 'none'}.",
+    )
