@@ -1,0 +1,26 @@
+"""What the options before the sub-command said; every command receives it as its click object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from quri_console.console import Console
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """The global options, and the one door they open."""
+
+    config: Path | None = None
+    network: str | None = None
+    read_only: bool = False
+    debug: bool = False
+
+    def console(self) -> Console:
+        """The console of this invocation. Raises ConfigError, UsageError."""
+        from quri_console.console import Console
+
+        return Console.open(config_path=self.config, network=self.network, read_only=self.read_only)

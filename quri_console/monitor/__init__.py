@@ -1,0 +1,1 @@
+"""What is known about the fleet: polled, judged and put into words."""

@@ -1,0 +1,18 @@
+"""The configuration opened on one network: what every service is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from quri_console.clock import Clock, SystemClock
+from quri_console.config import Config, NetworkConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One configuration, one of its networks, and whether changes are refused."""
+
+    config: Config
+    network: NetworkConfig
+    read_only: bool = False
+    clock: Clock = field(default_factory=SystemClock)
