@@ -1,0 +1,1 @@
+"""An asynchronous Internet Computer client: encoding, certificates, identities, agent, management canister."""
