@@ -17,6 +17,8 @@ class Network:
     """DER root key that canisters see through `ic0.root_key_copy`; the server sets it before it serves."""
     subnet_id: bytes = b""
     """Principal of the subnet that hosts everything; the server sets it."""
+    state_version: int = 0
+    """Grows with every change of what `canister_ids` or any `canister_tree` answers; certificates are cached by it."""
 
     def __init__(self, clock: Clock, *, time_scale: float = 1.0) -> None: ...
 
