@@ -1,0 +1,1 @@
+"""Pictures without colour: result objects become rows, cells, words and semantic roles."""
