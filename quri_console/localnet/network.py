@@ -28,7 +28,7 @@ class Network:
     async def aclose(self) -> None:
         """Cancel timers and pending stops."""
 
-    def inspect(self, ingress: Ingress) -> Reject | None:
+    async def inspect(self, ingress: Ingress) -> Reject | None:
         """What the network refuses before a call enters the ledger of requests: a non-replicated rejection."""
 
     async def update(self, ingress: Ingress) -> Reply | Reject:
@@ -37,8 +37,8 @@ class Network:
     async def query(self, ingress: Ingress) -> Reply | Reject:
         """Execute a query; leaves no trace."""
 
-    def effective_canisters(self, ingress: Ingress) -> Sequence[bytes] | None:
-        """Ids that the route of this call may name; None: any id inside the subnet's ranges."""
+    def effective_canister(self, ingress: Ingress) -> bytes | None:
+        """The id that the route of this call must name; None: any id inside the subnet's ranges. Raises Rejection."""
 
     def canister_ids(self) -> Sequence[bytes]:
         """Ids of all canisters and built-ins, sorted."""
