@@ -1,0 +1,91 @@
+"""Update calls from their arrival to their status: executed once, however often they are sent."""
+
+from __future__ import annotations
+
+import asyncio
+
+from quri_console.clock import Clock
+from quri_console.localnet.ingress import CheckedRequest, RequestRefused
+from quri_console.localnet.messages import MANAGEMENT_CANISTER, Ingress, Reject
+from quri_console.localnet.network import Network
+from quri_console.localnet.request_history import RequestHistory, RequestRecord, Status
+from quri_console.localnet.words import text_of
+
+SYNC_WAIT_SECONDS = 10.0
+"""How long a synchronous call waits for its answer before it becomes a 202."""
+
+
+class UpdateCalls:
+    """Accepts calls, runs each in its own task, and keeps their answers."""
+
+    def __init__(self, network: Network, history: RequestHistory, clock: Clock) -> None:
+        self._network = network
+        self._history = history
+        self._clock = clock
+        self._running: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
+
+    def accept(self, request: CheckedRequest, effective_canister: bytes) -> RequestRecord | Reject:
+        """The record of the call, new or known; or why the network refuses to take it."""
+        known = self._history.find(request.request_id)
+        if known is not None:
+            return known
+        ingress = self.ingress(request, effective_canister)
+        reject = self._network.inspect(ingress)
+        if reject is not None:
+            return reject
+        record = self._history.receive(request, effective_canister)
+        task = asyncio.create_task(self._execute(record, ingress))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return record
+
+    def ingress(self, request: CheckedRequest, effective_canister: bytes) -> Ingress:
+        """The message for the execution side; raises RequestRefused where the route names another canister."""
+        if request.targets is not None:
+            _check_targets(request, effective_canister)
+        ingress = Ingress(
+            request.sender, request.canister, request.method, request.argument, effective_canister=effective_canister
+        )
+        allowed = self._network.effective_canisters(ingress)
+        if allowed is not None and effective_canister not in allowed:
+            raise RequestRefused(
+                400,
+                f"Specified CanisterId {', '.join(map(text_of, allowed))} does not match "
+                f"effective canister id in URL {text_of(effective_canister)}",
+            )
+        return ingress
+
+    async def settle(self, record: RequestRecord) -> bool:
+        """Wait for the answer as long as a synchronous call does; whether it came."""
+        if record.finished.is_set() or record.status is Status.DONE:
+            return True
+        waits = [
+            asyncio.ensure_future(record.finished.wait()),
+            asyncio.ensure_future(self._closing.wait()),
+            asyncio.ensure_future(self._clock.sleep(SYNC_WAIT_SECONDS)),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return record.finished.is_set()
+
+    async def aclose(self) -> None:
+        """Let nobody wait any longer, and end calls that never answered."""
+        self._closing.set()
+        for task in list(self._running):
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _execute(self, record: RequestRecord, ingress: Ingress) -> None:
+        self._history.process(record)
+        self._history.finish(record, await self._network.update(ingress))
+
+
+def _check_targets(request: CheckedRequest, effective_canister: bytes) -> None:
+    targets = request.targets or frozenset()
+    through_management = request.canister == MANAGEMENT_CANISTER and effective_canister in targets
+    if request.canister not in targets and not through_management:
+        raise RequestRefused(400, f"Canister {text_of(request.canister)} is not one of the delegation targets")
