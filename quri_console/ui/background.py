@@ -1,0 +1,43 @@
+"""Runs the console door's coroutines beside Textual's loop, which must never wait for a network or a disk."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def off_loop(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Await `make()` on a loop of its own in a daemon thread.
+
+    A daemon thread, because the default executor is joined at exit: a call
+    in flight would hold the terminal until its time limit.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if answer.done():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(result)  # type: ignore[arg-type]
+
+    def work() -> None:
+        result: T | None = None
+        failure: BaseException | None = None
+        try:
+            result = asyncio.run(make())
+        except Exception as error:
+            failure = error
+        try:
+            loop.call_soon_threadsafe(settle, result, failure)
+        except RuntimeError:  # the console was closed while the call ran: nobody waits for the answer
+            return
+
+    threading.Thread(target=work, name="console-call", daemon=True).start()
+    return await answer
