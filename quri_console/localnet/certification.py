@@ -8,7 +8,7 @@ from quri_console.clock import NANOSECONDS_PER_SECOND, Clock
 from quri_console.ic.encoding import hash_tree
 from quri_console.localnet.faults import Action, ForgedCertificate, StaleCertificate
 from quri_console.localnet.signing import CborMap, encode_certificate
-from quri_console.localnet.state_tree import Path, StateTree, delegation_tree
+from quri_console.localnet.state_tree import Path, StateTree, SubnetFacts, delegation_tree
 
 DELEGATION_RENEWAL_NS = 24 * 3600 * NANOSECONDS_PER_SECOND
 """Clients accept delegations of up to 30 days; the network renews them far more often."""
@@ -19,9 +19,9 @@ class Certifier:
 
     def __init__(self, tree: StateTree, clock: Clock) -> None:
         self._tree = tree
-        self._keys = tree.facts.keys
+        self._keys = tree.keys
         self._clock = clock
-        self._delegations: dict[bool, tuple[int, CborMap]] = {}
+        self._delegations: dict[bool, tuple[int, SubnetFacts, CborMap]] = {}
 
     def certify(self, paths: Sequence[Path], *, old_layout: bool, faults: Sequence[Action] = ()) -> bytes:
         """A certificate (CBOR) that shows `paths` and `/time`."""
@@ -44,13 +44,14 @@ class Certifier:
         if not self._keys.delegated:
             return None
         now_ns = self._clock.now_ns()
-        signed_ns, delegation = self._delegations.get(old_layout, (0, {}))
-        if now_ns - signed_ns > DELEGATION_RENEWAL_NS:
-            tree = delegation_tree(self._tree.facts, now_ns, old_layout=old_layout)
+        facts = self._tree.facts
+        signed_ns, signed_facts, delegation = self._delegations.get(old_layout, (0, None, {}))
+        if signed_facts is not facts or now_ns - signed_ns > DELEGATION_RENEWAL_NS:
+            tree = delegation_tree(facts, now_ns, old_layout=old_layout)
             signature = self._keys.root.sign_state_root(hash_tree.digest(tree))
             certificate = encode_certificate(tree, signature, None)
             delegation = {"subnet_id": self._keys.subnet.principal, "certificate": certificate}
-            self._delegations[old_layout] = (now_ns, delegation)
+            self._delegations[old_layout] = (now_ns, facts, delegation)
         return delegation
 
 

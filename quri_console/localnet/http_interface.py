@@ -24,7 +24,7 @@ from quri_console.localnet.certification import Certifier
 from quri_console.localnet.faults import Action, FaultedRequest
 from quri_console.localnet.ingress import CheckedRequest, RequestRefused, RequestType, check_envelope
 from quri_console.localnet.interference import Interference
-from quri_console.localnet.messages import Reject
+from quri_console.localnet.messages import Reject, Reply
 from quri_console.localnet.network import Network
 from quri_console.localnet.read_state_rules import ReadStateRules, Route
 from quri_console.localnet.state_tree import REQUEST_STATUS
@@ -126,7 +126,7 @@ class HttpInterface:
     async def _call(self, arrival: Arrival) -> Response:
         if arrival.of_subnet:
             return _rejection(_only_subnet_admins(arrival.request.method), arrival.version)
-        record = self._calls.accept(arrival.request, arrival.principal)
+        record = await self._calls.accept(arrival.request, arrival.principal)
         if isinstance(record, Reject):
             return _rejection(record, arrival.version)
         if arrival.version == "v2" or not await self._calls.settle(record):
@@ -135,15 +135,18 @@ class HttpInterface:
         return _cbor({"status": "replied", "certificate": certificate})
 
     async def _query(self, arrival: Arrival) -> Response:
-        if arrival.of_subnet:
-            answer = _rejected(_only_subnet_admins(arrival.request.method))
+        result = await self._answer_query(arrival)
+        if isinstance(result, Reject):
+            answer = _rejected(result)
         else:
-            result = await self._network.query(self._calls.ingress(arrival.request, arrival.principal))
-            if isinstance(result, Reject):
-                answer = _rejected(result)
-            else:
-                answer = {"status": "replied", "reply": {"arg": result.argument}}
+            answer = {"status": "replied", "reply": {"arg": result.argument}}
         return _cbor(self._certifier.sign_query(answer, arrival.request.request_id, arrival.faults))
+
+    async def _answer_query(self, arrival: Arrival) -> Reply | Reject:
+        if arrival.of_subnet:
+            return _only_subnet_admins(arrival.request.method)
+        ingress = self._calls.ingress(arrival.request, arrival.principal)
+        return ingress if isinstance(ingress, Reject) else await self._network.query(ingress)
 
     async def _read_state(self, arrival: Arrival) -> Response:
         old_layout = arrival.old_layout or self._always_old_layout

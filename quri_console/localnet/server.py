@@ -21,7 +21,7 @@ from quri_console.localnet.network import Network
 from quri_console.localnet.read_state_rules import ReadStateRules
 from quri_console.localnet.request_history import RequestHistory
 from quri_console.localnet.signing import NetworkKeys
-from quri_console.localnet.state_tree import StateTree, SubnetFacts
+from quri_console.localnet.state_tree import StateTree
 from quri_console.localnet.update_calls import UpdateCalls
 
 LOOPBACK = "127.0.0.1"
@@ -107,8 +107,7 @@ class LocalnetServer:
             await self.network.aclose()
 
     def _interface(self, calls: UpdateCalls, history: RequestHistory, connections: Connections) -> HttpInterface:
-        facts = SubnetFacts(self.keys, tuple(self.network.canister_ranges()))
-        tree = StateTree(self.network, history, facts, self.clock)
+        tree = StateTree(self.network, history, self.keys, self.clock)
         return HttpInterface(
             self.network,
             calls,

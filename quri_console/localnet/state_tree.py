@@ -35,7 +35,7 @@ def encode_ranges(ranges: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 @dataclass(frozen=True)
 class SubnetFacts:
-    """`/subnet` and `/canister_ranges` of the state: they never change while a network runs."""
+    """`/subnet` and `/canister_ranges` of the state; new when the id ranges change."""
 
     keys: NetworkKeys
     ranges: tuple[tuple[bytes, bytes], ...]
@@ -71,10 +71,11 @@ class SubnetFacts:
 class StateTree:
     """The network's state as one hash tree."""
 
-    def __init__(self, network: Network, history: RequestHistory, facts: SubnetFacts, clock: Clock) -> None:
+    def __init__(self, network: Network, history: RequestHistory, keys: NetworkKeys, clock: Clock) -> None:
         self._network = network
         self._history = history
-        self.facts = facts
+        self.keys = keys
+        self.facts = SubnetFacts(keys, ())
         self._clock = clock
         self._canisters: label_trie.Node | None = None
         self._seen: dict[bytes, Mapping[bytes, object]] = {}
@@ -102,6 +103,9 @@ class StateTree:
         if version == self._seen_version:
             return
         self._seen_version = version
+        ranges = tuple(self._network.canister_ranges())
+        if ranges != self.facts.ranges:
+            self.facts = SubnetFacts(self.keys, ranges)
         present = self._network.canister_ids()
         for canister_id in self._seen.keys() - set(present):
             del self._seen[canister_id]

@@ -6,7 +6,7 @@ import asyncio
 
 from quri_console.clock import Clock
 from quri_console.localnet.ingress import CheckedRequest, RequestRefused
-from quri_console.localnet.messages import MANAGEMENT_CANISTER, Ingress, Reject
+from quri_console.localnet.messages import MANAGEMENT_CANISTER, Ingress, Reject, Rejection
 from quri_console.localnet.network import Network
 from quri_console.localnet.request_history import RequestHistory, RequestRecord, Status
 from quri_console.localnet.words import text_of
@@ -25,36 +25,46 @@ class UpdateCalls:
         self._running: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
 
-    def accept(self, request: CheckedRequest, effective_canister: bytes) -> RequestRecord | Reject:
+    async def accept(self, request: CheckedRequest, effective_canister: bytes) -> RequestRecord | Reject:
         """The record of the call, new or known; or why the network refuses to take it."""
         known = self._history.find(request.request_id)
         if known is not None:
             return known
         ingress = self.ingress(request, effective_canister)
-        reject = self._network.inspect(ingress)
+        if isinstance(ingress, Reject):
+            return ingress
+        reject = await self._network.inspect(ingress)
         if reject is not None:
             return reject
-        record = self._history.receive(request, effective_canister)
-        task = asyncio.create_task(self._execute(record, ingress))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return record
+        # The same request may have been accepted while this one was being inspected.
+        known = self._history.find(request.request_id)
+        return known or self._begin(request, ingress)
 
-    def ingress(self, request: CheckedRequest, effective_canister: bytes) -> Ingress:
+    def ingress(self, request: CheckedRequest, effective_canister: bytes) -> Ingress | Reject:
         """The message for the execution side; raises RequestRefused where the route names another canister."""
         if request.targets is not None:
             _check_targets(request, effective_canister)
         ingress = Ingress(
             request.sender, request.canister, request.method, request.argument, effective_canister=effective_canister
         )
-        allowed = self._network.effective_canisters(ingress)
-        if allowed is not None and effective_canister not in allowed:
+        try:
+            expected = self._network.effective_canister(ingress)
+        except Rejection as rejection:
+            return rejection.reject
+        if expected is not None and effective_canister != expected:
             raise RequestRefused(
                 400,
-                f"Specified CanisterId {', '.join(map(text_of, allowed))} does not match "
+                f"Specified CanisterId {text_of(expected)} does not match "
                 f"effective canister id in URL {text_of(effective_canister)}",
             )
         return ingress
+
+    def _begin(self, request: CheckedRequest, ingress: Ingress) -> RequestRecord:
+        record = self._history.receive(request, ingress.effective_canister)
+        task = asyncio.create_task(self._execute(record, ingress))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return record
 
     async def settle(self, record: RequestRecord) -> bool:
         """Wait for the answer as long as a synchronous call does; whether it came."""
