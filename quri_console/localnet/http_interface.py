@@ -24,7 +24,7 @@ from quri_console.localnet.certification import Certifier
 from quri_console.localnet.faults import Action, FaultedRequest
 from quri_console.localnet.ingress import CheckedRequest, RequestRefused, RequestType, check_envelope
 from quri_console.localnet.interference import Interference
-from quri_console.localnet.messages import Reject, Reply
+from quri_console.localnet.messages import Reject, Rejection, Reply
 from quri_console.localnet.network import Network
 from quri_console.localnet.read_state_rules import ReadStateRules, Route
 from quri_console.localnet.state_tree import REQUEST_STATUS
@@ -145,8 +145,11 @@ class HttpInterface:
     async def _answer_query(self, arrival: Arrival) -> Reply | Reject:
         if arrival.of_subnet:
             return _only_subnet_admins(arrival.request.method)
-        ingress = self._calls.ingress(arrival.request, arrival.principal)
-        return ingress if isinstance(ingress, Reject) else await self._network.query(ingress)
+        try:
+            ingress = self._calls.ingress(arrival.request, arrival.principal)
+        except Rejection as rejection:
+            return rejection.reject
+        return await self._network.query(ingress)
 
     async def _read_state(self, arrival: Arrival) -> Response:
         old_layout = arrival.old_layout or self._always_old_layout

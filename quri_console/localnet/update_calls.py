@@ -14,6 +14,8 @@ from quri_console.localnet.words import text_of
 SYNC_WAIT_SECONDS = 10.0
 """How long a synchronous call waits for its answer before it becomes a 202."""
 
+REJECT_SYS_FATAL = 1
+
 
 class UpdateCalls:
     """Accepts calls, runs each in its own task, and keeps their answers."""
@@ -28,11 +30,16 @@ class UpdateCalls:
     async def accept(self, request: CheckedRequest, effective_canister: bytes) -> RequestRecord | Reject:
         """The record of the call, new or known; or why the network refuses to take it."""
         known = self._history.find(request.request_id)
+        if known is not None and known.effective_canister != effective_canister:
+            raise RequestRefused(
+                400, "The effective canister id in URL differs from the one of the same request before"
+            )
         if known is not None:
             return known
-        ingress = self.ingress(request, effective_canister)
-        if isinstance(ingress, Reject):
-            return ingress
+        try:
+            ingress = self.ingress(request, effective_canister)
+        except Rejection as rejection:
+            return rejection.reject
         reject = await self._network.inspect(ingress)
         if reject is not None:
             return reject
@@ -40,17 +47,17 @@ class UpdateCalls:
         known = self._history.find(request.request_id)
         return known or self._begin(request, ingress)
 
-    def ingress(self, request: CheckedRequest, effective_canister: bytes) -> Ingress | Reject:
-        """The message for the execution side; raises RequestRefused where the route names another canister."""
+    def ingress(self, request: CheckedRequest, effective_canister: bytes) -> Ingress:
+        """The message for the execution side; raises RequestRefused where the route names another canister.
+
+        Raises Rejection where it cannot be told which canister is meant.
+        """
         if request.targets is not None:
             _check_targets(request, effective_canister)
         ingress = Ingress(
             request.sender, request.canister, request.method, request.argument, effective_canister=effective_canister
         )
-        try:
-            expected = self._network.effective_canister(ingress)
-        except Rejection as rejection:
-            return rejection.reject
+        expected = self._network.effective_canister(ingress)
         if expected is not None and effective_canister != expected:
             raise RequestRefused(
                 400,
@@ -91,7 +98,13 @@ class UpdateCalls:
 
     async def _execute(self, record: RequestRecord, ingress: Ingress) -> None:
         self._history.process(record)
-        self._history.finish(record, await self._network.update(ingress))
+        try:
+            answer = await self._network.update(ingress)
+        except Exception as error:
+            # A fault of this program: the caller learns of it, and so does whoever runs the network.
+            self._history.finish(record, Reject(REJECT_SYS_FATAL, f"internal error of the local network: {error!r}"))
+            raise
+        self._history.finish(record, answer)
 
 
 def _check_targets(request: CheckedRequest, effective_canister: bytes) -> None:
