@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from rich.text import Text
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
@@ -55,5 +57,5 @@ class FleetTable(DataTable[Text]):
 
     def _drawn(self, cell: Cell, place: PlacedColumn) -> Text:
         # Text, never str: a DataTable reads strings as markup, and names come from outside
-        justify = "right" if place.column.right else "left"
+        justify: Literal["right", "left"] = "right" if place.column.right else "left"
         return Text(cell.text, style=style_of(self.app, cell.role), justify=justify, no_wrap=True, end="")
