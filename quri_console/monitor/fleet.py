@@ -56,6 +56,8 @@ class CanisterView:
     last_backup_at_ns: int | None
     cycles_series: tuple[tuple[int, int], ...]
     """(nanoseconds since 1970, cycles), oldest first."""
+    answering: bool = True
+    """Whether the newest try got any answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,99 @@
+"""`quri-console status`: the fleet as a table or as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import sys
+from typing import Any
+
+import click
+
+from quri_console.cli.invocation import Invocation
+from quri_console.cli.output import TableCell, painted, say, show_json, show_table
+from quri_console.clock import utc_datetime
+from quri_console.errors import NetworkError
+from quri_console.monitor.fleet import CanisterView, FleetStatus
+from quri_console.render.ages import utc_text
+from quri_console.render.escape import escape
+from quri_console.render.table import COLUMNS, fleet_rows, health_role
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document; times in UTC, cycles as whole numbers.")
+@click.option("--live", is_flag=True, help="Ask the network even when the history is young.")
+@click.pass_obj
+def command(invocation: Invocation, as_json: bool, live: bool) -> None:
+    """Show every canister: health with all reasons, cycles, runway, memory, and how old each number is.
+
+    Comes from the history; the network is asked when the newest sample is older than two
+    intervals. The exit code says whether the command worked (16: no canister answered), not
+    whether the fleet is healthy.
+    """
+    fleet = asyncio.run(invocation.console().fleet_status(live=live))
+    if as_json:
+        show_json(fleet_document(fleet))
+    else:
+        show_fleet(fleet)
+    _fail_if_silent(fleet)
+
+
+def show_fleet(fleet: FleetStatus) -> None:
+    """The fleet as a table, then every reason of every canister that is not well."""
+    production = "production" if fleet.production else "not production"
+    say(f"Network {escape(fleet.network)} ({production}), {utc_text(fleet.taken_at_ns)}")
+    if fleet.notice:
+        say(f"Note: {escape(fleet.notice)}", role="status-warning")
+    if not fleet.canisters:
+        say("No canisters are configured: add [canisters.NAME] with an id.")
+        return
+    rows: list[list[TableCell]] = [
+        [(cell.text, cell.role) for cell in row.cells] for row in fleet_rows(fleet, fleet.taken_at_ns)
+    ]
+    right = [index for index, column in enumerate(COLUMNS) if column.right]
+    show_table([column.title for column in COLUMNS], rows, right=right)
+    for view in fleet.canisters:
+        for reason in view.health.reasons:
+            say(f"{_painted_name(view)}: {escape(reason)}")
+
+
+def fleet_document(fleet: FleetStatus) -> dict[str, Any]:
+    """The fleet for programs: every field of FleetStatus, times as ISO 8601, hashes in hex, no series."""
+    return {
+        "network": fleet.network,
+        "production": fleet.production,
+        "taken_at": _time(fleet.taken_at_ns),
+        "interval_seconds": fleet.interval_seconds,
+        "notice": fleet.notice,
+        "canisters": [_canister_document(view) for view in fleet.canisters],
+    }
+
+
+def _canister_document(view: CanisterView) -> dict[str, Any]:
+    fields = {field.name: getattr(view, field.name) for field in dataclasses.fields(view)}
+    del fields["cycles_series"]
+    for name in ("sampled_at", "attempted_at", "last_backup_at"):
+        fields[name] = _time(fields.pop(f"{name}_ns"))
+    fields["module_hash"] = view.module_hash.hex() if view.module_hash is not None else None
+    fields["health"] = {"level": view.health.level, "reasons": list(view.health.reasons)}
+    fields["controllers"] = list(view.controllers)
+    return fields
+
+
+def _time(at_ns: int | None) -> str | None:
+    return utc_datetime(at_ns).isoformat() if at_ns is not None else None
+
+
+def _painted_name(view: CanisterView) -> str:
+    return painted(escape(view.name), health_role(view.health.level), sys.stdout)
+
+
+def _fail_if_silent(fleet: FleetStatus) -> None:
+    if not fleet.canisters or any(view.answering for view in fleet.canisters):
+        return
+    raise NetworkError(
+        f"no canister answered on {fleet.network}",
+        why=next((view.error for view in fleet.canisters if view.error), ""),
+        next_step="Check the network's url and root_key, this machine's clock and its connection; "
+        "what was shown is what is known from before.",
+    )

@@ -1,0 +1,104 @@
+"""From samples to the picture of the fleet; pure, so that every picture can be made again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from quri_console.clock import NANOSECONDS_PER_SECOND
+from quri_console.config import CanisterConfig, Config, NetworkConfig
+from quri_console.history import Sample
+from quri_console.monitor.burn import burn_per_day, runway_seconds
+from quri_console.monitor.fleet import CanisterView, FleetStatus
+from quri_console.monitor.health import Evidence, judge
+from quri_console.units import DAY_SECONDS
+
+SERIES_SECONDS = DAY_SECONDS
+STALE_INTERVALS = 2
+
+Series = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the history knows of one network, all by canister id: newest attempts, answers and readings, balances."""
+
+    attempts: Mapping[str, Sample] = field(default_factory=dict)
+    answers: Mapping[str, Sample] = field(default_factory=dict)
+    readings: Mapping[str, Sample] = field(default_factory=dict)
+    series: Mapping[str, Series] = field(default_factory=dict)
+
+
+def fleet_picture(
+    config: Config,
+    network: NetworkConfig,
+    seen: Seen,
+    backups: Mapping[str, int],
+    *,
+    now_ns: int,
+    notice: str = "",
+) -> FleetStatus:
+    """The fleet in the order of the configuration; `backups` is the time of each canister's newest backup in ns."""
+    interval = config.monitor.interval_seconds
+    views = tuple(
+        _view(canister, network, seen, backups.get(canister.id), now_ns, interval) for canister in config.canisters
+    )
+    return FleetStatus(network.name, network.production, now_ns, interval, views, notice)
+
+
+def is_stale(at_ns: int | None, now_ns: int, interval_seconds: float) -> bool:
+    """Whether a value of that time is older than two intervals, or missing."""
+    return at_ns is None or now_ns - at_ns > STALE_INTERVALS * interval_seconds * NANOSECONDS_PER_SECOND
+
+
+def _view(
+    canister: CanisterConfig,
+    network: NetworkConfig,
+    seen: Seen,
+    last_backup_at_ns: int | None,
+    now_ns: int,
+    interval_seconds: float,
+) -> CanisterView:
+    attempt, answer = seen.attempts.get(canister.id), seen.answers.get(canister.id)
+    reading = seen.readings.get(canister.id)
+    newest = reading or answer
+    at_ns = newest.at_ns if newest else None
+    stale = is_stale(at_ns, now_ns, interval_seconds)
+    series = seen.series.get(canister.id, ())
+    burn = burn_per_day(series, reading.idle_burn_per_day if reading else None)
+    runway = runway_seconds(reading.cycles, reading.freezing_limit, burn) if reading else None
+    age = (now_ns - at_ns) / NANOSECONDS_PER_SECOND if at_ns is not None else 0.0
+    return CanisterView(
+        name=canister.name,
+        canister_id=canister.id,
+        network=network.name,
+        criticality=canister.criticality,
+        status=reading.status if reading else None,
+        cycles=reading.cycles if reading else None,
+        reserved_cycles=reading.reserved_cycles if reading else None,
+        idle_burn_per_day=reading.idle_burn_per_day if reading else None,
+        burn_per_day=burn,
+        freezing_limit=reading.freezing_limit if reading else None,
+        runway_seconds=runway,
+        memory_bytes=reading.memory_bytes if reading else None,
+        # the module and the controllers are public, so a younger answer may know them better
+        module_hash=answer.module_hash if answer else None,
+        controllers=_controllers(answer),
+        sampled_at_ns=at_ns,
+        attempted_at_ns=attempt.at_ns if attempt else None,
+        origin=newest.origin if newest else "",
+        error=attempt.error if attempt else None,
+        latency_ms=newest.latency_ms if newest else None,
+        stale=stale,
+        health=judge(Evidence(reading, attempt, runway, age, stale), canister.thresholds),
+        last_backup_at_ns=last_backup_at_ns,
+        cycles_series=series,
+        answering=attempt is not None and attempt.answered,
+    )
+
+
+def _controllers(answer: Sample | None) -> tuple[str, ...]:
+    if answer is None or answer.settings is None:
+        return ()
+    return tuple(json.loads(answer.settings)["controllers"])
