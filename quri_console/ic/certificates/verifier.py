@@ -160,10 +160,9 @@ class CertificateVerifier:
 
 def _decode(data: bytes) -> _Signed:
     decoded = cbor.decode(data)
-    match decoded:
-        case {"tree": tree, "signature": bytes(signature)}:
-            return _Signed(hash_tree.from_cbor(tree), signature, decoded.get("delegation"))
-    raise MalformedCertificate("it has no tree or no signature")
+    if isinstance(decoded, dict) and isinstance(signature := decoded.get("signature"), bytes):
+        return _Signed(hash_tree.from_cbor(decoded.get("tree")), signature, decoded.get("delegation"))
+    raise MalformedCertificate("it has no signature")
 
 
 def _time_ns(tree: HashTree) -> int:
