@@ -1,0 +1,175 @@
+"""One effect at a time: intent to the journal, send, and decide what happened when the reply is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from quri_console.clock import NANOSECONDS_PER_SECOND, Clock
+from quri_console.effects.calls import UPLOAD_CHUNK, UPLOAD_SLICE, EffectKind
+from quri_console.effects.journal import Journal
+from quri_console.effects.replay import DONE, INTENT, NOT_EXECUTED, OUTCOME, REJECTED, UNKNOWN
+from quri_console.effects.signed_request import signed_call_json
+from quri_console.errors import QuriError
+from quri_console.ic.agent import Agent, CallUndecided, Rejected, SignedCall
+from quri_console.ic.encoding.principal import Principal
+from quri_console.ic.management.read import list_canister_snapshots
+from quri_console.ic.management.types import Snapshot
+from quri_console.ic.prepared import PreparedCall
+
+T = TypeVar("T")
+
+# CanisterHeapDeltaRateLimited: the network asks for patience (about 10 minutes at worst)
+RATE_LIMITED = "IC0210"
+RATE_LIMIT_DELAYS_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0, 60.0, 120.0, 120.0, 180.0)
+SENT_ANEW_AT_MOST = 3
+
+
+class EffectUndecided(QuriError):
+    """An effect was sent, and nothing tells whether the network executed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEffect:
+    """An effect that is about to be attempted; `details` goes into the journal beside the request."""
+
+    kind: EffectKind
+    canister: Principal
+    details: dict[str, object]
+
+
+class Attempts:
+    """Attempts effects with one agent and records them in one journal."""
+
+    def __init__(self, agent: Agent, journal: Journal, clock: Clock) -> None:
+        self.agent = agent
+        self.journal = journal
+        self.clock = clock
+
+    async def run(
+        self,
+        effect: PlannedEffect,
+        call: PreparedCall[T],
+        *,
+        found: Callable[[Snapshot], T] | None = None,
+        result: Callable[[T], dict[str, object]] | None = None,
+    ) -> T:
+        """Attempt an effect until the network has answered; waits and tries again while it is rate limited.
+
+        `found` turns a snapshot that turned up after a lost reply into the answer, `result` the answer
+        into journal fields. Raises Rejected, EffectUndecided, NetworkError, StateFolderUnusable.
+        """
+        for delay in (*RATE_LIMIT_DELAYS_SECONDS, None):
+            try:
+                return await self._until_decided(effect, call, found, result or (lambda _: {}))
+            except Rejected as rejection:
+                if delay is None or not is_rate_limit(effect.kind, rejection):
+                    raise
+            await self.clock.sleep(delay)
+        raise AssertionError("the last delay is None")
+
+    async def _until_decided(
+        self,
+        effect: PlannedEffect,
+        call: PreparedCall[T],
+        found: Callable[[Snapshot], T] | None,
+        result: Callable[[T], dict[str, object]],
+    ) -> T:
+        for _ in range(SENT_ANEW_AT_MOST):
+            before = None if found is None else await self.snapshot_ids(effect.canister)
+            intent = self.record_intent(effect, signed := self.sign(call), before)
+            try:
+                answer = call.decode(await self.send(intent, signed, bulk=call.bulk))
+            except CallUndecided:
+                if found is None or before is None:
+                    self.record_outcome(intent, UNKNOWN)
+                    continue
+                snapshot = await self.new_snapshot(effect, before, intent)
+                if snapshot is None:
+                    continue
+                answer = found(snapshot)
+            self.record_outcome(intent, DONE, **result(answer))
+            return answer
+        raise undecided(effect.kind, effect.canister)
+
+    def sign(self, call: PreparedCall[T]) -> SignedCall:
+        """The signed request of a call."""
+        return self.agent.sign_update(
+            call.canister, call.method, call.argument, effective_canister=call.effective_canister
+        )
+
+    def record_intent(self, effect: PlannedEffect, signed: SignedCall, before: tuple[bytes, ...] | None = None) -> int:
+        """Journal that this request is about to be sent; the number to give with its outcome."""
+        request = (
+            signed_call_json(signed)
+            if effect.kind.keeps_request
+            else {"request_id": signed.request_id.hex(), "ingress_expiry_ns": signed.ingress_expiry_ns}
+        )
+        fields = {**effect.details, "request": request}
+        if before is not None:
+            fields["snapshots_before"] = [identifier.hex() for identifier in before]
+        record = self.journal.append(INTENT, effect=effect.kind.name, canister=effect.canister.to_str(), **fields)
+        return record.sequence
+
+    def record_outcome(self, intent: int, outcome: str, **fields: object) -> None:
+        """Journal how an attempt ended."""
+        self.journal.append(OUTCOME, intent=intent, outcome=outcome, **fields)
+
+    async def send(self, intent: int, signed: SignedCall, *, bulk: bool = False) -> bytes:
+        """Send a journalled request; a rejection is journalled and raised."""
+        try:
+            return await self.agent.send(signed, bulk=bulk)
+        except Rejected as rejection:
+            self.record_rejection(intent, rejection)
+            raise
+
+    def record_rejection(self, intent: int, rejection: Rejected) -> None:
+        """Journal that the network said no."""
+        self.record_outcome(intent, REJECTED, code=rejection.error_code, message=rejection.message)
+
+    async def snapshot_ids(self, canister: Principal) -> tuple[bytes, ...]:
+        """The snapshots that the canister has now."""
+        return tuple(snapshot.id for snapshot in await list_canister_snapshots(self.agent, canister))
+
+    async def new_snapshot(self, effect: PlannedEffect, before: tuple[bytes, ...], intent: int) -> Snapshot | None:
+        """The one snapshot that was not there before, which is ours; None (journalled) when there is none.
+
+        To be asked only once the request has expired. Raises EffectUndecided for more than one.
+        """
+        present = await list_canister_snapshots(self.agent, effect.canister)
+        new = [snapshot for snapshot in present if snapshot.id not in before]
+        if len(new) > 1:
+            raise undecided(
+                effect.kind,
+                effect.canister,
+                f"{len(new)} new snapshots exist: {', '.join(snapshot.id.hex() for snapshot in new)}",
+            )
+        if not new:
+            self.record_outcome(intent, NOT_EXECUTED, decided_by="snapshot ids")
+            return None
+        return new[0]
+
+    async def outlive(self, signed: SignedCall) -> str:
+        """Wait until a request can have no effect any more: it was answered, or it has expired. Its last status."""
+        while True:
+            status = await self.agent.request_status(signed)
+            if status.settled or self.clock.now_ns() > signed.ingress_expiry_ns + NANOSECONDS_PER_SECOND:
+                return status.status
+            await self.clock.sleep(1.0)
+
+
+def is_rate_limit(kind: EffectKind, rejection: Rejected) -> bool:
+    """Whether the network refused only for now; uploads of data say it in the words of IC0504."""
+    if rejection.error_code == RATE_LIMITED:
+        return True
+    return kind in (UPLOAD_SLICE, UPLOAD_CHUNK) and "heap delta rate limited" in rejection.message.lower()
+
+
+def undecided(kind: EffectKind, canister: Principal, why: str = "") -> EffectUndecided:
+    """The failure that stops a run and asks."""
+    return EffectUndecided(
+        f"it is not known whether `{kind.name}` on {canister.to_str()} was executed",
+        why=why or "the network did not answer before the request expired",
+        next_step="Check the connection and the canister's status and snapshots, then `quri-console operations resume`.",
+    )

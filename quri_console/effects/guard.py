@@ -1,0 +1,115 @@
+"""The parent's side of the start guard: arm it before a stop, renew its request, disarm it after the start."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from quri_console.clock import NANOSECONDS_PER_SECOND, Clock
+from quri_console.effects.durable import compact_json
+from quri_console.effects.start_guard import StartRequest
+from quri_console.errors import QuriError
+
+# a request is valid for at most 5 minutes; renewed well before, so that a long stop stays guarded
+RENEW_SECONDS = 120.0
+LEAVE_SECONDS = 5.0
+
+PACKAGE_FOLDER = Path(__file__).resolve().parent.parent.parent
+
+
+class GuardUnavailable(QuriError):
+    """The child that would start the canister again cannot be started or has died; nothing may be stopped."""
+
+
+class StartGuard:
+    """A running child that holds a signed start request for one canister."""
+
+    def __init__(self, process: asyncio.subprocess.Process, sign: Callable[[], StartRequest], clock: Clock) -> None:
+        self._process = process
+        self._sign = sign
+        self._clock = clock
+        self._renewal: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def arm(cls, sign: Callable[[], StartRequest], clock: Clock) -> StartGuard:
+        """Start the child and give it a request that `sign` makes. Raises GuardUnavailable."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "quri_console.effects.start_guard",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                cwd=PACKAGE_FOLDER,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise _unavailable(str(error)) from error
+        guard = cls(process, sign, clock)
+        await guard._hand_over()
+        guard._renewal = asyncio.create_task(guard._renew())
+        return guard
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    async def _hand_over(self) -> None:
+        request = self._sign()
+        fields = {
+            "urls": list(request.urls),
+            "envelope": request.envelope.hex(),
+            "expires_at": request.expires_at,
+        }
+        await self._write(compact_json(fields))
+
+    async def _write(self, line: str) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{line}\n".encode())
+            await self._process.stdin.drain()
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise _unavailable("it has died") from error
+
+    async def _renew(self) -> None:
+        while True:
+            await self._clock.sleep(RENEW_SECONDS)
+            await self._hand_over()
+
+    async def let_go(self) -> None:
+        """End the child's input without disarming it, so that it starts the canister now."""
+        await self._end_renewal()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    async def _end_renewal(self) -> None:
+        if self._renewal is not None:
+            self._renewal.cancel()
+            await asyncio.gather(self._renewal, return_exceptions=True)
+
+    async def disarm(self) -> None:
+        """Tell the child to leave without sending anything; to be called only after the start is journalled."""
+        await self._end_renewal()
+        try:
+            await self._write("disarm")
+        except GuardUnavailable:
+            return  # it is gone already, and the canister runs
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await asyncio.wait_for(self._process.wait(), LEAVE_SECONDS)
+
+
+def start_request(urls: tuple[str, ...], envelope: bytes, ingress_expiry_ns: int) -> StartRequest:
+    """What the child is given; `ingress_expiry_ns` in nanoseconds since 1970."""
+    return StartRequest(urls, envelope, ingress_expiry_ns / NANOSECONDS_PER_SECOND)
+
+
+def _unavailable(why: str) -> GuardUnavailable:
+    return GuardUnavailable(
+        "the child process that starts the canister again if this one dies is not there",
+        why=why,
+        next_step="Nothing was stopped. Try again; if it repeats, check the limits on processes of this user.",
+    )
