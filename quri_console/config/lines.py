@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 KeyPath = tuple[str, ...]
 
@@ -21,7 +21,8 @@ _STRING = re.compile(
     r"|'[^'\n]*'",
     re.DOTALL,
 )
-_ATOM = re.compile(r"[^,\]}\s#]+")
+# a date and its time may be parted by a space
+_ATOM = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^,\]}\s#]+|[^,\]}\s#]+")
 
 
 def key_lines(text: str) -> Mapping[KeyPath, int]:
@@ -95,24 +96,22 @@ class _Scanner:
 
     def _value(self, path: KeyPath) -> None:
         if self._peek() == "{":
-            self._members("}", path)
+            self._members("}", lambda: self._assignment(path))
         elif self._peek() == "[":
-            self._members("]", None)
+            # keys of tables in an array get a path that no plain key has
+            self._members("]", lambda: self._value((*path, "[]")))
         else:
             match = _STRING.match(self._text, self._at) or _ATOM.match(self._text, self._at)
             if match is None:
                 raise ValueError(f"no value at offset {self._at}")
             self._at = match.end()
 
-    def _members(self, end: str, table: KeyPath | None) -> None:
-        """Skip an array (`table` None) or an inline table, noting the keys of the latter."""
+    def _members(self, end: str, member: Callable[[], None]) -> None:
+        """Go through an array or an inline table up to its end."""
         self._at += 1
         self._skip_blank()
         while self._peek() != end:
-            if table is None:
-                self._value(())
-            else:
-                self._assignment(table)
+            member()
             self._skip_blank()
             if self._peek() == ",":
                 self._at += 1
