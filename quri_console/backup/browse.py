@@ -146,8 +146,8 @@ def list_unfinished(root: Path) -> tuple[Path, ...]:
         return tuple(backups_folder(root) / name for name in unfinished_names(root))
 
 
-def open_backup(root: Path, name: str = "latest") -> OpenBackup:
-    """The set called `name`, or the newest; BackupNotFound, CorruptionError, NewerFormat."""
+def find_set(root: Path, name: str = "latest") -> Path:
+    """The directory of the set called `name`, or of the newest. Raises BackupNotFound."""
     with storage_errors("read the repository", root):
         names = set_names(root)
     if name == "latest" and names:
@@ -157,7 +157,12 @@ def open_backup(root: Path, name: str = "latest") -> OpenBackup:
             f"There is no backup {name} in {root}" if names else f"There is no backup in {root} yet",
             next_step="`quri-console list` shows what there is, `quri-console backup` takes one.",
         )
-    return open_set(backups_folder(root) / name)
+    return backups_folder(root) / name
+
+
+def open_backup(root: Path, name: str = "latest") -> OpenBackup:
+    """The set called `name`, or the newest; BackupNotFound, CorruptionError, NewerFormat."""
+    return open_set(find_set(root, name))
 
 
 def open_set(path: Path) -> OpenBackup:

@@ -20,6 +20,9 @@ PROGRAM = "quri-console"
 COMMANDS = {
     "status": "Show the fleet: health, cycles, runway, age of every number.",
     "backup": "Copy canisters' whole state into the repository.",
+    "list": "List the backups in the repository.",
+    "show": "Show what one backup holds.",
+    "verify": "Read backups again and compare every byte with their manifest.",
     "restore": "Bring a canister back from a backup, with dry run, proof and way back.",
     "rollback": "Undo a restore by its safety snapshot.",
     "operations": "List, show, resume and abort backups and restores.",
