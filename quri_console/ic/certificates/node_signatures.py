@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeGuard
 
 from cryptography.exceptions import InvalidSignature as WrongSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -43,7 +44,7 @@ def verify_query_signatures(
     signed_fields = _signed_fields(response)
     for signature in signatures:
         match signature:
-            case {"timestamp": int(timestamp), "signature": bytes(value), "identity": bytes(node)} if timestamp >= 0:
+            case {"timestamp": timestamp, "signature": bytes(value), "identity": bytes(node)} if _is_nat(timestamp):
                 _check_age(timestamp, clock, max_age_seconds)
                 content = {**signed_fields, "timestamp": timestamp, "request_id": request_id}
                 _verify(_key_of(node, node_keys), RESPONSE_SEPARATOR + representation_hash(content), value)
@@ -55,13 +56,17 @@ def _signed_fields(response: Mapping[str, CborValue]) -> dict[str, Hashable]:
     match response:
         case {"status": "replied", "reply": {"arg": bytes(argument)}}:
             return {"status": "replied", "reply": {"arg": argument}}
-        case {"status": "rejected", "reject_code": int(code), "reject_message": str(message), **others} if code >= 0:
+        case {"status": "rejected", "reject_code": code, "reject_message": str(message)} if _is_nat(code):
             fields: dict[str, Hashable] = {"status": "rejected", "reject_code": code, "reject_message": message}
-            error_code = others.get("error_code")
+            error_code = response.get("error_code")
             if isinstance(error_code, str):
                 fields["error_code"] = error_code
             return fields
     raise MalformedCertificate("the answer to the query is neither a reply nor a rejection")
+
+
+def _is_nat(value: CborValue) -> TypeGuard[int]:
+    return type(value) is int and value >= 0
 
 
 def _check_age(timestamp: int, clock: Clock, max_age_seconds: float | None) -> None:

@@ -23,9 +23,11 @@ MAX_ITEMS = 500_000
 CborValue: TypeAlias = bool | int | float | str | bytes | list["CborValue"] | dict[str, "CborValue"] | None
 Encodable: TypeAlias = bool | int | float | str | bytes | Sequence["Encodable"] | Mapping[str, "Encodable"] | None
 
-_ARGUMENT_BYTES = {24: 1, 25: 2, 26: 4, 27: 8}
-_UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
-_SIMPLE_VALUES = frozenset({20, 21, 22, 25, 26, 27})  # false, true, null, floats of 16, 32 and 64 bits
+_TEXT, _MAP = 3, 5
+_STRINGS = (2, _TEXT)
+_CONTAINERS = (4, _MAP)
+_FIRST_TAG = 0xC0
+_SIMPLE_ITEMS = frozenset({0xF4, 0xF5, 0xF6, 0xF9, 0xFA, 0xFB})  # false, true, null, floats of 16, 32 and 64 bits
 
 
 class MalformedCbor(NetworkError):
@@ -63,51 +65,42 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH, max_items: int = MAX_ITEM
 
 
 def _scan(data: bytes, max_depth: int, max_items: int) -> None:
-    """Walk the item headers; `open_items` holds how many items each open array or map still needs, key and value."""
-    open_items: list[int] = [1]
-    in_map: list[bool] = [False]
-    offset = items = 0
-    while open_items:
-        if open_items[-1] == 0:
-            open_items.pop()
-            in_map.pop()
+    """Step over every item; `left` is how many items the innermost open array or map still needs, keys included."""
+    outer: list[tuple[int, bool]] = []
+    left, is_map = 1, False
+    offset, items = 0, 1
+    while left or outer:
+        if not left:
+            left, is_map = outer.pop()
             continue
-        is_key = in_map[-1] and open_items[-1] % 2 == 0
-        open_items[-1] -= 1
-        items += 1
         kind, argument, offset = _header(data, offset)
-        if is_key and kind != _TEXT:
+        if is_map and not left & 1 and kind != _TEXT:
             raise MalformedCbor("a map has a key that is not text")
-        if kind in (_BYTES, _TEXT):
+        left -= 1
+        if kind in _STRINGS:
             offset += argument
-            if offset > len(data):
-                raise MalformedCbor(f"it claims {argument:,} bytes and holds fewer")
-        elif kind in (_ARRAY, _MAP):
-            count = argument * 2 if kind == _MAP else argument
-            if count > len(data) - offset or items + count > max_items:
-                raise MalformedCbor(f"it claims {count:,} values, more than it can hold or may")
-            open_items.append(count)
-            in_map.append(kind == _MAP)
-            if len(open_items) > max_depth + 1:
-                raise MalformedCbor(f"it nests deeper than {max_depth}")
+        elif kind in _CONTAINERS:
+            outer.append((left, is_map))
+            is_map = kind == _MAP
+            left = argument * 2 if is_map else argument
+            items += left
+            if items > max_items or left > len(data) - offset or len(outer) > max_depth:
+                raise MalformedCbor(f"it claims {left:,} more values {len(outer)} levels deep; it cannot or must not")
     if offset != len(data):
-        raise MalformedCbor("bytes follow its end")
+        raise MalformedCbor("it is cut short, or bytes follow its end")
 
 
 def _header(data: bytes, offset: int) -> tuple[int, int, int]:
     """Major type, argument and the offset behind the header of the item at `offset`."""
     if offset >= len(data):
         raise MalformedCbor("it is cut short")
-    kind, additional = divmod(data[offset], 32)
-    offset += 1
-    if kind == _TAG or (kind == _SIMPLE and additional not in _SIMPLE_VALUES):
+    initial = data[offset]
+    if initial >= _FIRST_TAG and initial not in _SIMPLE_ITEMS:
         raise MalformedCbor("it holds a tag or a simple value that the interface does not use")
+    additional = initial & 31
     if additional < 24:
-        return kind, additional, offset
-    size = _ARGUMENT_BYTES.get(additional)
-    if size is None:
+        return initial >> 5, additional, offset + 1
+    if additional > 27:
         raise MalformedCbor("it holds a value of indefinite length")
-    end = offset + size
-    if end > len(data):
-        raise MalformedCbor("it is cut short")
-    return kind, int.from_bytes(data[offset:end]), end
+    end = offset + 1 + (1 << (additional - 24))
+    return initial >> 5, int.from_bytes(data[offset + 1 : end]), end
