@@ -86,22 +86,27 @@ def find(root: Node | None, label: bytes) -> Entry | None:
     return candidate if candidate.label == label else None
 
 
-def neighbours(root: Node | None, label: bytes) -> list[Entry]:
+def neighbours(root: Node, label: bytes) -> list[Entry]:
     """The entries before and after an absent label: what proves that it is absent."""
     before: Node | None = None
     after: Node | None = None
     node = root
     while isinstance(node, Branch):
-        if label > node.left.last:
-            before = node.left
         if label < node.right.first:
             after = node.right
-        if before is node.left and after is node.right:
-            break
-        node = node.right if before is node.left else node.left
-    if isinstance(node, Entry):
-        before, after = (node, after) if node.label < label else (before, node)
-    return [_last(before)] * (before is not None) + [_first(after)] * (after is not None)
+        if label > node.left.last:
+            before = node.left
+            if after is node.right:
+                return [_last(before), _first(after)]
+            node = node.right
+        else:
+            node = node.left
+    if node.label < label:
+        before = node
+    else:
+        after = node
+    found = [] if before is None else [_last(before)]
+    return found if after is None else [*found, _first(after)]
 
 
 def witness(root: Node | None, revealed: Mapping[bytes, HashTree], absent: Sequence[bytes] = ()) -> HashTree:
@@ -144,17 +149,15 @@ def _closest(node: Node, label: bytes) -> Entry:
     return node
 
 
-def _first(node: Node | None) -> Entry:
+def _first(node: Node) -> Entry:
     while isinstance(node, Branch):
         node = node.left
-    assert node is not None
     return node
 
 
-def _last(node: Node | None) -> Entry:
+def _last(node: Node) -> Entry:
     while isinstance(node, Branch):
         node = node.right
-    assert node is not None
     return node
 
 
