@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ from quri_console.backup.manifest import (
 from quri_console.backup.plan import BackupTarget, read_status, require_free_snapshot, require_possible, require_room
 from quri_console.backup.status_record import encode_status
 from quri_console.clock import Clock, utc_datetime
-from quri_console.errors import CorruptionError, QuriError
+from quri_console.errors import Cancelled, CorruptionError, QuriError
 from quri_console.ic.management.types import CanisterStatus, Snapshot, SnapshotMetadata
 from quri_console.ic.public import subnet_id_of
 from quri_console.progress import Progress, ProgressEvent
@@ -89,15 +90,23 @@ class _Captured:
     files: tuple[ManifestFile, ...]
 
 
-async def back_up(request: BackupRequest, effects: Effects, *, clock: Clock, progress: Progress) -> BackupSet:
+async def back_up(
+    request: BackupRequest,
+    effects: Effects,
+    *,
+    clock: Clock,
+    progress: Progress,
+    checkpoint: Callable[[], None] = lambda: None,
+) -> BackupSet:
     """Back up the targets one after the other into one set.
 
     One canister's failure leaves the others alone; the set is then partial. When none could be captured
     its error (or BackupFailed for several) is raised and nothing is left in the repository. However this
-    ends, a canister has the status that it had before, or the error says that it has not.
+    ends, a canister has the status that it had before, or the error says that it has not. `checkpoint` is
+    called for every slice and raises Cancelled when the operator asked to abort.
     """
     writer = await SetWriter.reserve(request.repository, clock)
-    job = _Job(request, effects, clock, progress, writer)
+    job = _Job(request, effects, clock, progress, writer, checkpoint)
     try:
         await job.capture_all()
         manifest = job.manifest()
@@ -114,13 +123,20 @@ class _Job:
     """One set while it is being made."""
 
     def __init__(
-        self, request: BackupRequest, effects: Effects, clock: Clock, progress: Progress, writer: SetWriter
+        self,
+        request: BackupRequest,
+        effects: Effects,
+        clock: Clock,
+        progress: Progress,
+        writer: SetWriter,
+        checkpoint: Callable[[], None],
     ) -> None:
         self.request = request
         self.effects = effects
         self.clock = clock
         self.progress = progress
         self.writer = writer
+        self.checkpoint = checkpoint
         self.captured: list[_Captured] = []
         self.failures: list[CaptureFailure] = []
         self.folders: set[str] = set()
@@ -130,6 +146,8 @@ class _Job:
         for target in self.request.targets:
             try:
                 self.captured.append(await self._capture(target))
+            except Cancelled:
+                raise
             except QuriError as error:
                 self.failures.append(CaptureFailure(target, error))
                 self._report("failed", target, note=str(error))
@@ -171,11 +189,11 @@ class _Job:
             self._report("snapshot", target)
             snapshot = await self.effects.take_snapshot(target.canister)
         except BaseException:
-            await self.effects.start_canister(target.canister)
+            await self.effects.bring_back(target.canister)
             raise
         self._report("start", target)
         try:
-            await self.effects.start_canister(target.canister)
+            await self.effects.bring_back(target.canister)
         except BaseException:
             await self._delete_quietly(target, snapshot)
             raise
@@ -194,6 +212,7 @@ class _Job:
         def advance(count: int) -> None:
             nonlocal done
             done += count
+            self.checkpoint()
             self._report("download", target, done, max(done, total), "bytes")
 
         self._report("download", target, 0, total, "bytes")
