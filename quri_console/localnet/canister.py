@@ -121,6 +121,12 @@ class Canister:
         """Bytes that storage is paid for."""
         return max(self.settings.memory_allocation, self.memory.total)
 
+    def install(self, code: CanisterInstance, module: bytes, module_hash: bytes, now_ns: int) -> None:
+        """Make `code` what the canister runs."""
+        self.instance = code
+        self.module, self.module_hash = module, module_hash
+        self.installed_at_ns = now_ns
+
     def record_change(self, timestamp_ns: int, origin: dict[str, Any], details: dict[str, Any]) -> None:
         """Add to the history under the present version."""
         self.history.record(Change(timestamp_ns, self.version, origin, details))

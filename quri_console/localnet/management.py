@@ -91,13 +91,14 @@ class ManagementCanister:
         self._subnet = subnet
         self._executor = executor
         self._methods = methods
+        self._newest: tuple[Method, bytes, Mapping[str, Any]] | None = None
 
     def effective_canister(self, ingress: Ingress) -> bytes | None:
         """The id that the route of this call must name; None: any id of the subnet. Raises Rejection."""
         method = self._method(ingress.method)
         if not method.target:
             return None
-        return principal_bytes(_decoded(method, ingress.argument)[method.target])
+        return principal_bytes(self._decoded(method, ingress.argument)[method.target])
 
     def check_ingress(self, ingress: Ingress, *, is_query: bool) -> None:
         """What the network checks before it takes a call in; raises Rejection."""
@@ -106,7 +107,7 @@ class ManagementCanister:
             raise words.only_canisters(ingress.method)
         if not (method.is_query if is_query else method.is_update):
             raise words.no_management_method(ingress.method)
-        record = _decoded(method, ingress.argument)
+        record = self._decoded(method, ingress.argument)
         if method.target:
             self._check_access(method, self._subnet.get(principal_bytes(record[method.target])), ingress.caller)
 
@@ -115,7 +116,7 @@ class ManagementCanister:
         method = self._method(ingress.method)
         if not method.target or method.access is Access.ANYONE:
             return
-        canister = self._subnet.get(principal_bytes(_decoded(method, ingress.argument)[method.target]))
+        canister = self._subnet.get(principal_bytes(self._decoded(method, ingress.argument)[method.target]))
         cost = self._subnet.prices.ingress(len(ingress.argument) + len(ingress.method))
         if method.needs_liquid_cycles:
             self._subnet.accounts.charge(canister, cost, Use.INGRESS_INDUCTION)
@@ -129,7 +130,7 @@ class ManagementCanister:
         method = self._method(name)
         if not (method.is_for_canisters if is_canister else method.is_for_users):
             raise words.no_management_method(name)
-        record = _decoded(method, argument)
+        record = self._decoded(method, argument)
         if method.target:
             self._check_access(method, self._subnet.get(principal_bytes(record[method.target])), sender)
         return await method.handler(Invocation(self._subnet, self._executor, sender, is_canister, record, cycles))
@@ -139,6 +140,14 @@ class ManagementCanister:
         if method is None:
             raise words.no_management_method(name)
         return method
+
+    def _decoded(self, method: Method, argument: bytes) -> Mapping[str, Any]:
+        """The argument record; one message is decoded once although several checks look into it."""
+        if self._newest is not None and self._newest[0] is method and self._newest[1] is argument:
+            return self._newest[2]
+        record = _record(method, argument)
+        self._newest = (method, argument, record)
+        return record
 
     def _check_access(self, method: Method, canister: Canister, sender: bytes) -> None:
         controllers = canister.settings.controllers
@@ -160,13 +169,13 @@ _VISIBILITIES = {
 }
 
 
-def _decoded(method: Method, argument: bytes) -> Mapping[str, Any]:
-    try:
-        values = candid.decode(argument, [] if method.argument is None else [method.argument])
-    except NetworkError as error:
-        raise words.bad_payload(str(error)) from error
+def _record(method: Method, argument: bytes) -> Mapping[str, Any]:
     if method.argument is None:
         return {}
-    if not values or not isinstance(values[0], Mapping):
+    try:
+        value = candid.decode(argument, [method.argument])[0]
+    except NetworkError as error:
+        raise words.bad_payload(str(error)) from error
+    if not isinstance(value, Mapping):
         raise words.bad_payload("one record was expected")
-    return values[0]
+    return value

@@ -14,6 +14,7 @@ ANONYMOUS = b"\x04"
 class ErrorCode(IntEnum):
     """Error codes of the replica; the first digit is the reject code, `IC%04d` the text form."""
 
+    SUBNET_OVERSUBSCRIBED = 101
     CANISTER_ID_ALREADY_EXISTS = 205
     STOP_CANISTER_REQUEST_TIMEOUT = 206
     CANISTER_OUT_OF_CYCLES = 207

@@ -121,11 +121,11 @@ class Subnet:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def run(self, canister: Canister, work: Callable[[], Result], *, size_bytes: int = 0) -> Result:
-        """Do `work` on a canister whose lock is held; large canisters leave the loop free meanwhile."""
+    async def run(self, canister: Canister, work: Callable[[], Result], *, is_long: bool = False) -> Result:
+        """Do `work` on a canister whose lock is held; large canisters and long work leave the loop free meanwhile."""
         code = canister.instance
         held = code.heap_bytes + code.stable_bytes if code else 0
-        if held + size_bytes > HEAVY_BYTES:
+        if is_long or held > HEAVY_BYTES:
             return await asyncio.to_thread(work)
         return work()
 

@@ -169,3 +169,44 @@ def too_many_nested_queries(canister: bytes) -> Rejection:
         ErrorCode.QUERY_CALL_GRAPH_TOO_DEEP,
         f"Canister {text_of(canister)} cannot be called because the depth of the query call graph exceeded the limit",
     )
+
+
+def slice_too_large(size: int, allowed: int) -> Rejection:
+    return Rejection(ErrorCode.INVALID_MANAGEMENT_PAYLOAD, f"Requested slice too large: {size} > {allowed}")
+
+
+def invalid_slice(offset: int, size: int) -> Rejection:
+    return Rejection(
+        ErrorCode.INVALID_MANAGEMENT_PAYLOAD,
+        f"Invalid subslice into wasm module / main memory / stable memory: offset: {offset}, size: {size}",
+    )
+
+
+def subnet_full(requested: int, available: int) -> Rejection:
+    return Rejection(
+        ErrorCode.SUBNET_OVERSUBSCRIBED,
+        f"Canister requested {requested} bytes of memory but only {available} bytes are available in the subnet",
+    )
+
+
+def invalid_module(canister: bytes, error: Exception) -> Rejection:
+    return Rejection(
+        ErrorCode.CANISTER_INVALID_WASM,
+        f"Error from Canister {text_of(canister)}: Canister's Wasm module is not valid: {error}",
+    )
+
+
+def not_empty(canister: bytes) -> Rejection:
+    return Rejection(
+        ErrorCode.CANISTER_NON_EMPTY,
+        f"Canister {text_of(canister)} cannot be installed because the canister is not empty. "
+        "Try installing with mode='reinstall' instead.",
+    )
+
+
+def missing_persistence_option() -> Rejection:
+    return Rejection(
+        ErrorCode.CANISTER_CONTRACT_VIOLATION,
+        "Missing upgrade option: Enhanced orthogonal persistence requires the `wasm_memory_persistence` upgrade "
+        "option.",
+    )
