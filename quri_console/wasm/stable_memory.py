@@ -1,0 +1,103 @@
+"""Stable memory: 64 KiB pages on the host side, undone page by page without copying the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from quri_console.wasm.state import WASM_PAGE_BYTES
+
+_ZERO_PAGE = bytes(WASM_PAGE_BYTES)
+LARGEST_STABLE_PAGES = 500 * 1024**3 // WASM_PAGE_BYTES
+"""500 GiB, the network's limit per canister."""
+
+
+class StableMemory:
+    """Pages that were never written cost nothing. Committed pages are shared between copies."""
+
+    def __init__(self) -> None:
+        self._pages: dict[int, bytes] = {}
+        self._size_pages = 0
+        self._written: dict[int, bytearray] = {}
+        self._size_pages_before = 0
+
+    @classmethod
+    def of(cls, content: bytes) -> StableMemory:
+        """Stable memory that holds `content` (whole pages)."""
+        memory = cls()
+        memory._size_pages = memory._size_pages_before = len(content) // WASM_PAGE_BYTES
+        for page in range(memory._size_pages):
+            piece = content[page * WASM_PAGE_BYTES : (page + 1) * WASM_PAGE_BYTES]
+            if piece != _ZERO_PAGE:
+                memory._pages[page] = piece
+        return memory
+
+    def copy(self) -> StableMemory:
+        """An independent copy of the committed content."""
+        twin = StableMemory()
+        twin._pages = dict(self._pages)
+        twin._size_pages = twin._size_pages_before = self._size_pages_before
+        return twin
+
+    @property
+    def size_pages(self) -> int:
+        """Present size in pages of 65,536 bytes."""
+        return self._size_pages
+
+    @property
+    def size_bytes(self) -> int:
+        """Present size in bytes."""
+        return self._size_pages * WASM_PAGE_BYTES
+
+    def grow(self, pages: int, limit_pages: int = LARGEST_STABLE_PAGES) -> int:
+        """Add zero pages; returns the size before, or -1 where that would pass the limit."""
+        before = self._size_pages
+        if before + pages > limit_pages:
+            return -1
+        self._size_pages = before + pages
+        return before
+
+    def read(self, offset: int, size: int) -> bytes:
+        """A slice; raises IndexError beyond the end."""
+        return b"".join(self._slices(offset, size))
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Overwrite a slice; raises IndexError beyond the end."""
+        self._check(offset, len(data))
+        position = 0
+        while position < len(data):
+            page, start = divmod(offset + position, WASM_PAGE_BYTES)
+            piece = data[position : position + WASM_PAGE_BYTES - start]
+            self._writable(page)[start : start + len(piece)] = piece
+            position += len(piece)
+
+    def commit(self) -> None:
+        """Keep what was written since the last commit or rollback."""
+        for page, content in self._written.items():
+            self._pages[page] = bytes(content)
+        self._written.clear()
+        self._size_pages_before = self._size_pages
+
+    def roll_back(self) -> None:
+        """Forget what was written since the last commit or rollback."""
+        self._written.clear()
+        self._size_pages = self._size_pages_before
+
+    def _check(self, offset: int, size: int) -> None:
+        if offset + size > self.size_bytes:
+            raise IndexError(f"stable memory ends at {self.size_bytes}, not at {offset + size}")
+
+    def _slices(self, offset: int, size: int) -> Iterator[bytes | bytearray]:
+        self._check(offset, size)
+        stop = offset + size
+        while offset < stop:
+            page, start = divmod(offset, WASM_PAGE_BYTES)
+            length = min(stop - offset, WASM_PAGE_BYTES - start)
+            content: bytes | bytearray = self._written.get(page) or self._pages.get(page, _ZERO_PAGE)
+            yield content if length == WASM_PAGE_BYTES else content[start : start + length]
+            offset += length
+
+    def _writable(self, page: int) -> bytearray:
+        content = self._written.get(page)
+        if content is None:
+            content = self._written[page] = bytearray(self._pages.get(page, _ZERO_PAGE))
+        return content
