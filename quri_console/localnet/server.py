@@ -150,7 +150,6 @@ def _configuration(interface: HttpInterface, connections: Connections) -> uvicor
         date_header=False,
         server_header=False,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
 
 
@@ -172,6 +171,22 @@ class _Uvicorn(uvicorn.Server):
 
     async def main_loop(self) -> None:
         await self._stop.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does it, but as soon as the last answer has left instead of on a tick of 100 ms."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=SHUTDOWN_SECONDS)
+        for task in self.server_state.tasks:
+            task.cancel()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
 
     async def wait_started(self) -> None:
         await self._started.wait()
