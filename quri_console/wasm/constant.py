@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from quri_console.wasm.binary import Reader, malformed
 
@@ -38,25 +38,31 @@ def read_constant(reader: Reader, globals_so_far: Sequence[int]) -> int:
 
 
 def _push(opcode: int, reader: Reader, globals_so_far: Sequence[int]) -> int:
-    match opcode:
-        case 0x41:
-            return reader.signed() & 0xFFFF_FFFF
-        case 0x42:
-            return reader.signed() & 0xFFFF_FFFF_FFFF_FFFF
-        case 0x43:
-            return int.from_bytes(reader.take(4), "little")
-        case 0x44:
-            return int.from_bytes(reader.take(8), "little")
-        case 0x23:
-            index = reader.unsigned()
-            if index >= len(globals_so_far):
-                raise malformed("a constant expression uses a later global")
-            return globals_so_far[index]
-        case 0xD0:
-            return reader.signed() & 0
-        case 0xD2:
-            return reader.unsigned()
-        case 0xFD if reader.unsigned() == 0x0C:
-            return int.from_bytes(reader.take(16), "little")
-        case _:
-            raise malformed(f"opcode 0x{opcode:02x} in a constant expression is not supported")
+    read = _OPERANDS.get(opcode)
+    if read is None:
+        raise malformed(f"opcode 0x{opcode:02x} in a constant expression is not supported")
+    value = read(reader)
+    if opcode != _GLOBAL_GET:
+        return value
+    if value >= len(globals_so_far):
+        raise malformed("a constant expression uses a later global")
+    return globals_so_far[value]
+
+
+def _vector(reader: Reader) -> int:
+    if reader.unsigned() != 0x0C:
+        raise malformed("a vector instruction other than v128.const in a constant expression is not supported")
+    return int.from_bytes(reader.take(16), "little")
+
+
+_GLOBAL_GET = 0x23
+_OPERANDS: dict[int, Callable[[Reader], int]] = {
+    0x41: lambda reader: reader.signed() & 0xFFFF_FFFF,  # i32.const
+    0x42: lambda reader: reader.signed() & 0xFFFF_FFFF_FFFF_FFFF,  # i64.const
+    0x43: lambda reader: int.from_bytes(reader.take(4), "little"),  # f32.const
+    0x44: lambda reader: int.from_bytes(reader.take(8), "little"),  # f64.const
+    _GLOBAL_GET: Reader.unsigned,
+    0xD0: lambda reader: reader.signed() & 0,  # ref.null
+    0xD2: Reader.unsigned,  # ref.func
+    0xFD: _vector,
+}

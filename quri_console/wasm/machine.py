@@ -21,7 +21,13 @@ from quri_console.wasm.state import WASM_PAGE_BYTES, GlobalKind, GlobalValue
 HostFunction = Callable[..., int | None]
 Resolve = Callable[[str, wasmtime.FuncType], HostFunction]
 
-_RAW_KINDS: dict[GlobalKind, int] = {"i32": 0, "i64": 1, "f32": 2, "f64": 3, "v128": 4}
+_RAW_KINDS: dict[GlobalKind, ctypes.c_ubyte] = {
+    "i32": ffi.WASMTIME_I32,
+    "i64": ffi.WASMTIME_I64,
+    "f32": ffi.WASMTIME_F32,
+    "f64": ffi.WASMTIME_F64,
+    "v128": ffi.WASMTIME_V128,
+}
 _BYTES: dict[GlobalKind, int] = {"i32": 4, "i64": 8, "f32": 4, "f64": 8, "v128": 16}
 _WASM_RUNS_ALONE = threading.Lock()
 """wasmtime's Python binding hands a host function's exception over in one variable of the process."""
@@ -59,7 +65,7 @@ class Machine:
             self._exports = wasmtime.Instance(self._store, module.compiled, imports).exports(self._store)
         memory = self._exports.get(MEMORY_EXPORT)
         self._memory = memory if isinstance(memory, wasmtime.Memory) else None
-        self._globals = [(slot, self._exports[slot.export]._global) for slot in module.plan.globals]
+        self._globals = [(slot, self._global_handle(slot)) for slot in module.plan.globals]
         self._value = ffi.wasmtime_val_t()
         self._bits_address = ctypes.addressof(self._value.of)
 
@@ -67,6 +73,11 @@ class Machine:
         assert isinstance(entry.type, wasmtime.FuncType)
         assert entry.name is not None
         return wasmtime.Func(self._store, entry.type, resolve(entry.name, entry.type))
+
+    def _global_handle(self, slot: GlobalSlot) -> ffi.wasmtime_global_t:
+        export = self._exports[slot.export]
+        assert isinstance(export, wasmtime.Global)
+        return export._global
 
     # memory
 

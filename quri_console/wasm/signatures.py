@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-EVERYWHERE = frozenset("I G U RQ NRQ TQ CQ Ry Rt CRy CRt C CC F T".split())
+EVERYWHERE = frozenset(["I", "G", "U", "RQ", "NRQ", "TQ", "CQ", "Ry", "Rt", "CRy", "CRt", "C", "CC", "F", "T"])
 
 _TABLE = """
 msg_arg_data_size                >P       I U RQ NRQ TQ CQ Ry CRy F

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from quri_console.wasm.machine import Trapped
 from quri_console.wasm.messages import Trap, TrapKind
-from quri_console.wasm.system_api import Host, Trapped, decode_text, handler, violation
+from quri_console.wasm.system_api import Host, decode_text, handler, violation
 
 _LARGEST_CERTIFIED_DATA_BYTES = 32
 _PAGES_OF_4_GIB = 65_536
@@ -232,9 +233,7 @@ def env_var_value_size(host: Host, source: int, size: int) -> int:
 
 
 @handler
-def env_var_value_copy(  # noqa: PLR0913 - the specification's own signature
-    host: Host, source: int, source_size: int, destination: int, offset: int, size: int
-) -> None:
+def env_var_value_copy(host: Host, source: int, source_size: int, destination: int, offset: int, size: int) -> None:
     host.store_slice(_variable_value(host, source, source_size), destination, offset, size)
 
 
@@ -250,5 +249,3 @@ def debug_print(host: Host, source: int, size: int) -> None:
 def trap(host: Host, source: int, size: int) -> None:
     message = host.load(source, size).decode(errors="replace")
     raise Trapped(Trap(TrapKind.CALLED_TRAP, message))
-
-

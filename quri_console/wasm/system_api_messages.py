@@ -120,19 +120,11 @@ def accept_message(host: Host) -> None:
 
 
 @handler
-def call_new(  # noqa: PLR0913 - the specification's own signature
-    host: Host,
-    callee: int,
-    callee_size: int,
-    name: int,
-    name_size: int,
-    reply_function: int,
-    reply_environment: int,
-    reject_function: int,
-    reject_environment: int,
-) -> None:
+def call_new(host: Host, callee: int, callee_size: int, name: int, name_size: int, *callbacks: int) -> None:
+    """`callbacks`: function and environment for a reply, then for a reject."""
     if name_size > _LARGEST_METHOD_NAME_BYTES:
         raise violation(f"ic0.call_new: the method name is longer than {_LARGEST_METHOD_NAME_BYTES:,} bytes")
+    reply_function, reply_environment, reject_function, reject_environment = callbacks
     host.execution.building = CallUnderConstruction(
         callee=host.load(callee, callee_size),
         method=decode_text(host.load(name, name_size), "call_new"),
