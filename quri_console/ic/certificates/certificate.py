@@ -19,8 +19,13 @@ class Certificate:
     time_ns: int
     subnet: Principal
     """The subnet that signed."""
-    delegated: bool
-    """False when the root key itself signed; then no range check has been made."""
+    authority: HashTree | None
+    """The verified delegation of the subnet, which shows its canister ranges; None when the root key itself signed."""
+
+    @property
+    def delegated(self) -> bool:
+        """False when the root key itself signed; then no range check has been made."""
+        return self.authority is not None
 
     def lookup(self, path: Sequence[bytes]) -> Found[bytes] | Absent | Unknown | NotALeaf:
         """What the certificate proves about `path`."""

@@ -116,7 +116,7 @@ class CertificateVerifier:
         signed.verify(signer.key)
         time_ns = _time_ns(signed.tree)
         self._check_times(time_ns, signer.delegated_at_ns)
-        return Certificate(signed.tree, time_ns, signer.subnet, signer.authority is not None), signer
+        return Certificate(signed.tree, time_ns, signer.subnet, signer.authority), signer
 
     def _delegate(self, delegation: CborValue) -> _Signer:
         match delegation:
