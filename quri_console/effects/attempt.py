@@ -6,21 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from quri_console.clock import NANOSECONDS_PER_SECOND, Clock
+from quri_console.clock import Clock
 from quri_console.effects.calls import UPLOAD_CHUNK, UPLOAD_SLICE, EffectKind
 from quri_console.effects.journal import Journal
 from quri_console.effects.replay import DONE, INTENT, NOT_EXECUTED, OUTCOME, REJECTED, UNKNOWN
-from quri_console.effects.signed_request import signed_call_json
-from quri_console.errors import QuriError
-from quri_console.ic.agent import Agent, CallUndecided, Rejected, SignedCall
+from quri_console.errors import NetworkError, QuriError
+from quri_console.ic.agent import Agent
 from quri_console.ic.encoding.principal import Principal
+from quri_console.ic.envelope import SignedCall
 from quri_console.ic.management.read import list_canister_snapshots
 from quri_console.ic.management.types import Snapshot
+from quri_console.ic.outcome import CallNotExecuted, CallUndecided, RequestStatus
 from quri_console.ic.prepared import PreparedCall
+from quri_console.ic.rejection import Rejected
 
 T = TypeVar("T")
 
 # CanisterHeapDeltaRateLimited: the network asks for patience (about 10 minutes at worst)
+SETTLED = ("replied", "rejected", "done")
 RATE_LIMITED = "IC0210"
 RATE_LIMIT_DELAYS_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0, 60.0, 120.0, 120.0, 180.0)
 SENT_ANEW_AT_MOST = 3
@@ -81,6 +84,8 @@ class Attempts:
             intent = self.record_intent(effect, signed := self.sign(call), before)
             try:
                 answer = call.decode(await self.send(intent, signed, bulk=call.bulk))
+            except CallNotExecuted:
+                continue
             except CallUndecided:
                 if found is None or before is None:
                     self.record_outcome(intent, UNKNOWN)
@@ -102,7 +107,7 @@ class Attempts:
     def record_intent(self, effect: PlannedEffect, signed: SignedCall, before: tuple[bytes, ...] | None = None) -> int:
         """Journal that this request is about to be sent; the number to give with its outcome."""
         request = (
-            signed_call_json(signed)
+            signed.to_json()
             if effect.kind.keeps_request
             else {"request_id": signed.request_id.hex(), "ingress_expiry_ns": signed.ingress_expiry_ns}
         )
@@ -117,11 +122,16 @@ class Attempts:
         self.journal.append(OUTCOME, intent=intent, outcome=outcome, **fields)
 
     async def send(self, intent: int, signed: SignedCall, *, bulk: bool = False) -> bytes:
-        """Send a journalled request; a rejection is journalled and raised."""
+        """Send a journalled request; a rejection, or that it surely was not executed, is journalled and raised."""
         try:
             return await self.agent.send(signed, bulk=bulk)
         except Rejected as rejection:
             self.record_rejection(intent, rejection)
+            raise
+        except CallUndecided:
+            raise
+        except NetworkError as error:
+            self.record_outcome(intent, NOT_EXECUTED, why=str(error))
             raise
 
     def record_rejection(self, intent: int, rejection: Rejected) -> None:
@@ -150,12 +160,12 @@ class Attempts:
             return None
         return new[0]
 
-    async def outlive(self, signed: SignedCall) -> str:
+    async def outlive(self, signed: SignedCall) -> RequestStatus:
         """Wait until a request can have no effect any more: it was answered, or it has expired. Its last status."""
         while True:
             status = await self.agent.request_status(signed)
-            if status.settled or self.clock.now_ns() > signed.ingress_expiry_ns + NANOSECONDS_PER_SECOND:
-                return status.status
+            if status.state in SETTLED or status.certified_at_ns > signed.ingress_expiry_ns:
+                return status
             await self.clock.sleep(1.0)
 
 
@@ -171,5 +181,5 @@ def undecided(kind: EffectKind, canister: Principal, why: str = "") -> EffectUnd
     return EffectUndecided(
         f"it is not known whether `{kind.name}` on {canister.to_str()} was executed",
         why=why or "the network did not answer before the request expired",
-        next_step="Check the connection and the canister's status and snapshots, then `quri-console operations resume`.",
+        next_step="Check the connection, the canister's status and its snapshots, then run `operations resume`.",
     )

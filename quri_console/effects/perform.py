@@ -22,7 +22,7 @@ from quri_console.effects.journal import Journal
 from quri_console.effects.replay import STATUS_BEFORE, left_stopped, status_before
 from quri_console.effects.start_guard import StartRequest
 from quri_console.effects.stop import stop_within
-from quri_console.errors import RefusedBySafetyRule
+from quri_console.errors import NetworkError, RefusedBySafetyRule
 from quri_console.ic.agent import Agent
 from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.management import change, snapshot_change
@@ -32,6 +32,8 @@ from quri_console.ic.management.types import Snapshot, SnapshotBlob, SnapshotMet
 DEFAULT_STOP_TIMEOUT_SECONDS = 60.0
 # The network accepts a request for 5 minutes; a little less, so that clocks may differ.
 GUARD_VALID_SECONDS = 290.0
+START_PATIENCE_SECONDS = 900.0
+START_RETRY_SECONDS = 2.0
 
 
 class Effects:
@@ -62,8 +64,20 @@ class Effects:
         self._guards: dict[Principal, StartGuard] = {}
 
     async def start_canister(self, canister: Principal) -> None:
-        """Run again; the start guard is disarmed only once the journal says so. Raises Rejected, EffectUndecided."""
-        await self.attempts.run(PlannedEffect(START, canister, {}), change.start_canister(canister))
+        """Run again; the start guard is disarmed only once the journal says so.
+
+        Goes on for 15 minutes when the network is gone: a canister that was stopped waits for it.
+        Raises Rejected, EffectUndecided, NetworkError.
+        """
+        give_up_at = self.clock.monotonic() + START_PATIENCE_SECONDS
+        while True:
+            try:
+                await self.attempts.run(PlannedEffect(START, canister, {}), change.start_canister(canister))
+                break
+            except NetworkError:
+                if self.clock.monotonic() > give_up_at:
+                    raise
+            await self.clock.sleep(START_RETRY_SECONDS)
         await self._disarm(canister)
 
     async def _disarm(self, canister: Principal) -> None:
@@ -151,7 +165,10 @@ class Effects:
         )
 
     async def upload_snapshot_metadata(self, canister: Principal, metadata: SnapshotMetadata) -> bytes:
-        """Make a snapshot of these sizes, filled with zeros; its id. Raises Rejected, EffectUndecided, UnknownGlobal."""
+        """Make a snapshot of these sizes, filled with zeros; its id.
+
+        Raises Rejected, EffectUndecided, UnknownGlobal.
+        """
         self._checkpoint()
         return await self.attempts.run(
             PlannedEffect(UPLOAD_METADATA, canister, {}),

@@ -77,9 +77,8 @@ def left_stopped(records: Iterable[Record]) -> tuple[str, ...]:
     """Canisters that this operation may have stopped and has not started since."""
     last: dict[str, Attempt] = {}
     for attempt in attempts(records, START, STOP):
-        if attempt.kind is STOP and attempt.may_have_happened:
-            last[attempt.canister] = attempt
-        elif attempt.kind is START and attempt.outcome == DONE:
+        counts = attempt.may_have_happened if attempt.kind is STOP else attempt.outcome == DONE
+        if counts:
             last[attempt.canister] = attempt
     return tuple(canister for canister, attempt in last.items() if attempt.kind is STOP)
 

@@ -9,10 +9,12 @@ from quri_console.effects.attempt import SENT_ANEW_AT_MOST, Attempts, PlannedEff
 from quri_console.effects.calls import STOP
 from quri_console.effects.replay import DONE, REJECTED
 from quri_console.errors import QuriError
-from quri_console.ic.agent import CallUndecided, Rejected, SignedCall
 from quri_console.ic.encoding.principal import Principal
+from quri_console.ic.envelope import SignedCall
 from quri_console.ic.management import change
 from quri_console.ic.management.read import canister_status
+from quri_console.ic.outcome import CallNotExecuted, CallUndecided
+from quri_console.ic.rejection import Rejected
 from quri_console.units import format_duration
 
 # The stop request must not outlive its deadline by much: executed later, it would stop the canister again.
@@ -67,7 +69,7 @@ async def _answered_within(attempts: Attempts, intent: int, signed: SignedCall, 
         if not stopping.done():
             return False
         stopping.result()
-    except CallUndecided:
+    except (CallUndecided, CallNotExecuted):
         return False
     finally:
         for task in (stopping, deadline):
@@ -90,4 +92,3 @@ async def cancel_stop(
         if (await canister_status(attempts.agent, canister)).status == "running":
             return
     raise undecided(STOP, canister, "it does not run although start was sent")
-

@@ -1,0 +1,95 @@
+"""One operation at a time on one canister: a lock file held by the runner for as long as it lives."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from quri_console.effects.durable import FILE_MODE, compact_json, make_private_directory, unusable
+from quri_console.errors import LockedError
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def process_identity() -> dict[str, object]:
+    """This process so that no later one is taken for it: its id, when it started, and which boot that was."""
+    return {"pid": os.getpid(), "started": _start_ticks(), "boot": _boot_id()}
+
+
+def _boot_id() -> str:
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return ""  # not Linux: the kernel's own lock decides, this only names the holder
+
+
+def _start_ticks() -> int:
+    try:
+        # the command name may contain spaces and brackets, so count fields after its end
+        return int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return 0
+
+
+@contextlib.contextmanager
+def operate_lock(folder: Path, root_key_hash: bytes, canister: str, operation: str) -> Iterator[None]:
+    """Hold `operate:<network>:<canister>`; the network counts by its root key, whatever it is called here.
+
+    Raises LockedError naming who holds it. The kernel frees it when the process dies, however it dies.
+    """
+    make_private_directory(folder)
+    path = folder / f"operate-{root_key_hash.hex()[:16]}-{canister}.lock"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
+    except OSError as error:
+        raise unusable(path, error) from error
+    try:
+        _take(descriptor, canister)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, compact_json({"operation": operation, **process_identity()}).encode(), 0)
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, canister: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise LockedError(
+            f"another operation works on {canister}",
+            why=_holder(descriptor),
+            next_step="See `quri-console operations list`; wait for it, or abort it.",
+        ) from error
+
+
+def _holder(descriptor: int) -> str:
+    try:
+        fields = json.loads(os.pread(descriptor, 4096, 0))
+        return f"operation {fields['operation']} in process {fields['pid']}"
+    except (ValueError, KeyError):
+        return "it is just starting"
+
+
+def lock_holder(folder: Path, root_key_hash: bytes, canister: str) -> str | None:
+    """Who works on the canister now, in words; None when nobody does."""
+    path = folder / f"operate-{root_key_hash.hex()[:16]}-{canister}.lock"
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise unusable(path, error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(descriptor)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
