@@ -23,9 +23,6 @@ COMMANDS = {
     "list": "List the backups in the repository.",
     "show": "Show what one backup holds.",
     "verify": "Read backups again and compare every byte with their manifest.",
-    "list": "List the backups of the repository.",
-    "show": "Show one backup: canisters, sizes, digests, settings.",
-    "verify": "Read a backup again and check every digest.",
     "restore": "Bring a canister back from a backup, with dry run, proof and way back.",
     "rollback": "Undo a restore by its safety snapshot.",
     "operations": "List, show, resume and abort backups and restores.",
@@ -81,16 +78,21 @@ def cli(ctx: click.Context, config: Path | None, network: str | None, read_only:
 
 def open_console(invocation: Invocation) -> int:
     """Open the full-screen console. Raises UsageError where there is no terminal for it."""
+    require_terminal()
+    console = invocation.console()
+    from quri_console.ui.app import run_console
+
+    return run_console(console)
+
+
+def require_terminal() -> None:
+    """Raise UsageError where there is no terminal for a full-screen console."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
             "the console needs a terminal",
             why="standard input or output is not one",
             next_step="In scripts and pipes use `quri-console status`, or --help for the other commands.",
         )
-    console = invocation.console()
-    from quri_console.ui.app import run_console
-
-    return run_console(console)
 
 
 def run(arguments: list[str] | None = None) -> int:

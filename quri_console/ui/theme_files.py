@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from textual.color import Color, ColorParseError
@@ -83,7 +83,8 @@ def theme_from_toml(text: str) -> Theme:
         raise ValueError("'primary' is missing")
     colours = {key: _checked_colour(key, data[key]) for key in COLOUR_KEYS if key in data}
     variables = {key: _checked_colour(key, value) for key, value in roles.items()}
-    return Theme(name=name, dark=dark, variables=variables, **colours)
+    plain = Theme(name=name, primary=colours["primary"], dark=dark, variables=variables)
+    return replace(plain, **colours)
 
 
 def _checked_colour(key: str, value: object) -> str:

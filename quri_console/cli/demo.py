@@ -1,0 +1,36 @@
+"""`quri-console demo`: the console, or its whole story, on a fresh local network."""
+
+from __future__ import annotations
+
+import click
+
+from quri_console.cli.main import require_terminal
+
+
+@click.command("demo")
+@click.option("--script", is_flag=True, help="Play the whole story without a screen, each step with its proof.")
+def command(script: bool) -> int:
+    """Open the console on a freshly started local network with a live fleet.
+
+    With --script the story is played without a screen: status, backup, damage through a real call,
+    dry-run difference, restore, the data read back, roll back. It ends with 1 if any proof fails.
+
+    \b
+    Examples:
+      quri-console demo
+      quri-console demo --script
+    """
+    if not script:
+        require_terminal()
+    from quri_console.drill.local_process import local_process
+
+    with local_process() as process:
+        if script:
+            from quri_console.drill.demo_script import play
+
+            return play(process.wait_until_serving())
+        # imported while the network starts
+        from quri_console.console import Console
+        from quri_console.ui.app import run_console
+
+        return run_console(Console.open(config_path=process.wait_until_serving().config))

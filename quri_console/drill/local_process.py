@@ -1,0 +1,84 @@
+"""A local network in a process of its own, for as long as a drill lasts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from quri_console.errors import QuriError
+
+STOP_SECONDS = 10.0
+
+
+class LocalNetworkFailed(QuriError):
+    """The local network's process ended before it served."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalNetwork:
+    """A running local network; `config` is a ready configuration for it."""
+
+    url: str
+    config: Path
+
+
+class LocalProcess:
+    """Starts the process at once and answers later, so that a caller can import heavy modules meanwhile."""
+
+    def __init__(self, folder: Path, arguments: Sequence[str]) -> None:
+        self._log_path = folder / "localnet.log"
+        self._log = self._log_path.open("wb")
+        # The process ends when its standard input does, so that even kill -9 of this one leaves nothing behind.
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "quri_console", "localnet", "--json", "--until-eof"),
+                *("--state", str(folder / "network"), *arguments),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            start_new_session=True,
+        )
+
+    def wait_until_serving(self) -> LocalNetwork:
+        """Block until the network serves. Raises LocalNetworkFailed."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise LocalNetworkFailed(
+                "the local network did not start",
+                why=self._log_path.read_text(errors="replace").strip()[-500:],
+                next_step="Run `quri-console localnet` by itself to see what it says.",
+            )
+        announcement = json.loads(line)
+        return LocalNetwork(announcement["url"], Path(announcement["config"]))
+
+    def stop(self) -> None:
+        """End the process and wait for it."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._log.close()
+
+
+@contextmanager
+def local_process(arguments: Sequence[str] = ("--fleet",)) -> Iterator[LocalProcess]:
+    """A local network started with these further arguments; everything it keeps vanishes with the block."""
+    with tempfile.TemporaryDirectory(prefix="quri-demo-") as folder:
+        process = LocalProcess(Path(folder), arguments)
+        try:
+            yield process
+        finally:
+            process.stop()
