@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.encoding.request_id import request_id
 from quri_console.localnet.builtins import CYCLES_LEDGER_ID
 from tests.support.builtins import PUPPET_ID, Puppet
+from tests.support.clocks import WatchedClock
 from tests.support.networks import LocalNetwork, local_network
 from tests.support.raw_client import KEY_KINDS, RawClient, delegation, envelope, key_from_pem, principal_of
 
@@ -118,17 +120,14 @@ async def test_the_route_must_name_the_canister(client: RawClient, puppet: Puppe
 
 
 async def test_a_call_without_an_answer_becomes_202_and_stays_processing(puppet: Puppet) -> None:
-    clock = ManualClock()
+    clock = WatchedClock()
     async with local_network(clock=clock) as net, await client_of(net) as client:
         net.network.register_builtin(PUPPET_ID, puppet)
         content = client.call_content(PUPPET_ID, "wait", b"late")
         rid = request_id(content)
-        import asyncio
-
         sending = asyncio.create_task(client.send(content))
         await puppet.arrived.wait()
-        while not clock.sleeping:
-            await asyncio.sleep(0)
+        await clock.slept.wait()
         await clock.advance(10)
         assert (await sending).status_code == 202
         path = [b"request_status", rid]

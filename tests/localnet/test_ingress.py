@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -168,7 +169,7 @@ class TestDelegations:
     def chain(self, length: int, **more: Any) -> tuple[dict[str, Any], list[Any]]:
         keys = [KEY_KINDS["ed25519"]() for _ in range(length + 1)]
         expiry = CLOCK.now_ns() + HOUR_NS
-        links = [delegation(a, b, expiry, **more) for a, b in zip(keys, keys[1:], strict=False)]
+        links = [delegation(a, b, expiry, **more) for a, b in pairwise(keys)]
         signed = self.signed(links, principal_of(keys[0]), keys[-1])
         return {**signed, "sender_pubkey": envelope({}, keys[0])["sender_pubkey"]}, keys
 
