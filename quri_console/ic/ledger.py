@@ -97,26 +97,26 @@ def _decode_withdrawal(reply: bytes) -> Withdrawal:
     raise _refusal(kind, details)
 
 
+_FIXED_REASONS = {
+    "TemporarilyUnavailable": ("it is not available at the moment", "Try again in a minute."),
+    "TooOld": ("the time of the request is too long ago", "Check this machine's clock."),
+    "CreatedInFuture": ("the time of the request is in the future", "Check this machine's clock."),
+}
+
+
 def _refusal(kind: str | None, details: Any) -> WithdrawalRefused:
+    why, next_step = _FIXED_REASONS.get(kind or "", ("for a reason that this version does not know", ""))
     match kind:
         case "InsufficientFunds":
-            return WithdrawalRefused(
-                kind,
-                f"its balance is {fields(details).natural('balance'):,} cycles",
-                "Put cycles on the ledger for this identity, or withdraw less.",
-            )
+            why = f"its balance is {fields(details).natural('balance'):,} cycles"
+            next_step = "Put cycles on the ledger for this identity, or withdraw less."
         case "BadFee":
-            return WithdrawalRefused(kind, f"its fee is {fields(details).natural('expected_fee'):,} cycles")
+            why = f"its fee is {fields(details).natural('expected_fee'):,} cycles"
         case "FailedToWithdraw":
-            return WithdrawalRefused(
-                kind, fields(details).text("rejection_reason"), "Check the canister's id; the fee is lost."
-            )
+            why = fields(details).text("rejection_reason")
+            next_step = "Check the canister's id; the fee is lost."
         case "InvalidReceiver":
-            return WithdrawalRefused(kind, f"{fields(details).principal('receiver').to_str()} cannot receive cycles")
+            why = f"{fields(details).principal('receiver').to_str()} cannot receive cycles"
         case "GenericError":
-            return WithdrawalRefused(kind, fields(details).text("message"))
-        case "TooOld" | "CreatedInFuture":
-            return WithdrawalRefused(kind, "the time of the request is not now", "Check this machine's clock.")
-        case "TemporarilyUnavailable":
-            return WithdrawalRefused(kind, "it is not available at the moment", "Try again in a minute.")
-    return WithdrawalRefused(kind or "unknown", "for a reason that this version does not know")
+            why = fields(details).text("message")
+    return WithdrawalRefused(kind or "unknown", why, next_step)
