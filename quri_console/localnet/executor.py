@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from quri_console.localnet.management import ManagementCanister
     from quri_console.wasm.instance import CanisterInstance
 
+# A canister that calls itself without end would otherwise take the whole processor.
+_ROUND_MESSAGES = 100
+_ROUND_SECONDS = 0.01
+
 
 class Executor:
     """The scheduler: an inbox per canister, drained by one task while it is not empty."""
@@ -93,10 +97,12 @@ class Executor:
 
     async def _drain(self, canister: Canister) -> None:
         try:
-            while canister.inbox:
+            for done in count(1):
                 async with canister.lock:
                     await self._execute(canister, canister.inbox.popleft())
-                await asyncio.sleep(0)
+                if not canister.inbox:
+                    return
+                await asyncio.sleep(0 if done % _ROUND_MESSAGES else _ROUND_SECONDS)
         finally:
             self._draining.discard(canister.id)
 

@@ -8,24 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quri_console.clock import ManualClock
+from quri_console.localnet import management_types as types
 from quri_console.localnet.charges import Prices, freezing_limit, idle_cycles_burned_per_day
 from quri_console.localnet.network import Network
 from quri_console.units import DAY_SECONDS, GIB
 from tests.support.direct import Direct
-
-
-@pytest.fixture
-def clock():
-    return ManualClock()
-
-
-@pytest.fixture
-async def alice(clock):
-    network = Network(clock)
-    await network.start()
-    yield Direct(network)
-    await network.aclose()
 
 
 def cycles_of(alice, canister):
@@ -125,8 +112,6 @@ async def test_a_snapshot_raises_idle_burn_while_it_exists(alice):
         "stable_memory_size": 0,
         "certified_data": b"",
     }
-    from quri_console.localnet import management_types as types
-
     made = await alice.call("upload_canister_snapshot_metadata", uploaded, types.UPLOAD_SNAPSHOT_METADATA_RESULT)
     with_snapshot = await alice.status(canister)
     assert with_snapshot["memory_metrics"]["snapshots_size"] >= 64 << 20

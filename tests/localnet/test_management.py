@@ -4,37 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from quri_console.clock import ManualClock
 from quri_console.localnet import management_types as types
 from quri_console.localnet.messages import Ingress, Reject
-from quri_console.localnet.network import Network
 from quri_console.localnet.words import text_of
 from tests.support.direct import ALICE, BOB, Direct, complete
-
-
-@pytest.fixture
-async def network():
-    network = Network(ManualClock())
-    await network.start()
-    yield network
-    await network.aclose()
-
-
-@pytest.fixture
-def alice(network):
-    return Direct(network)
-
-
-@pytest.fixture
-def bob(network):
-    return Direct(network, BOB)
 
 
 async def test_a_new_canister_is_empty_and_running_with_default_settings(alice):
     canister = await alice.create(cycles=7 * 10**12)
     status = await alice.status(canister)
     assert status["status"] == {"running": None}
-    assert status["cycles"] == 7 * 10**12 - (1_200_000 + 2_000 * len(alice.ingress("canister_status", {"canister_id": canister}).argument + b"canister_status"))
+    asked = alice.ingress("canister_status", {"canister_id": canister})
+    assert status["cycles"] == 7 * 10**12 - (1_200_000 + 2_000 * len(asked.argument + asked.method.encode()))
     assert status["module_hash"] == []
     assert [principal.bytes for principal in status["settings"]["controllers"]] == [ALICE]
     assert status["settings"]["freezing_threshold"] == 2_592_000
@@ -54,10 +35,10 @@ async def test_local_ids_are_consecutive_and_inside_the_ranges(alice, network):
 
 async def test_a_wanted_id_is_given_and_enters_the_ranges(alice, network):
     wanted = bytes.fromhex("00000000002000000101")
-    result = await alice.call("provisional_create_canister_with_cycles", {"specified_id": [wanted]}, types.CANISTER_ID_RESULT)
-    assert result["canister_id"].bytes == wanted
+    method, record = "provisional_create_canister_with_cycles", {"specified_id": [wanted]}
+    assert (await alice.call(method, record, types.CANISTER_ID_RESULT))["canister_id"].bytes == wanted
     assert (wanted, wanted) in network.canister_ranges()
-    again = await alice.reject("provisional_create_canister_with_cycles", {"specified_id": [wanted]})
+    again = await alice.reject(method, record)
     assert again.error_code == "IC0205"
 
 
@@ -87,7 +68,8 @@ async def test_status_can_be_opened_to_viewers_or_everybody(alice, bob):
     assert (await bob.status(canister, query=True))["status"] == {"running": None}
     anonymous = Direct(alice.network, b"\x04")
     assert (await anonymous.reject("canister_status", {"canister_id": canister}, query=True)).error_code == "IC0512"
-    await alice.call("update_settings", {"canister_id": canister, "settings": {"status_visibility": [{"public": None}]}})
+    public = {"status_visibility": [{"public": None}]}
+    await alice.call("update_settings", {"canister_id": canister, "settings": public})
     assert (await anonymous.status(canister))["status"] == {"running": None}
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from quri_console.ic.encoding import candid
+from quri_console.localnet import management_types as types
 from quri_console.localnet.management_methods import METHODS
 from quri_console.localnet.messages import MANAGEMENT_CANISTER, Ingress, Reject, Reply
 from quri_console.localnet.network import Network
 
 ALICE = b"\x11" * 28 + b"\x02"
 BOB = b"\x22" * 28 + b"\x02"
-NO_SETTINGS: dict[str, Any] = {}
 
 
 def complete(kind: Any, value: Any) -> Any:
@@ -66,7 +66,9 @@ class Direct:
         assert isinstance(answer, Reject), f"{method} was answered"
         return answer
 
-    async def ask(self, canister: bytes, method: str, argument: bytes = candid.encode([], []), *, query: bool = False) -> Reply | Reject:
+    async def ask(
+        self, canister: bytes, method: str, argument: bytes = b"", *, query: bool = False
+    ) -> Reply | Reject:
         """Call a canister's own method."""
         ingress = Ingress(self.caller, canister, method, argument)
         if query:
@@ -76,8 +78,6 @@ class Direct:
 
     async def create(self, cycles: int = 10**13, **settings: Any) -> bytes:
         """A new canister of this caller."""
-        from quri_console.localnet import management_types as types
-
         record = {
             "amount": [cycles],
             "settings": [complete(types.CANISTER_SETTINGS, {name: [value] for name, value in settings.items()})],
@@ -87,9 +87,28 @@ class Direct:
 
     async def status(self, canister: bytes, *, query: bool = False) -> dict[str, Any]:
         """canister_status."""
-        from quri_console.localnet import management_types as types
-
         result: dict[str, Any] = await self.call(
             "canister_status", {"canister_id": canister}, types.CANISTER_STATUS_RESULT, query=query
         )
         return result
+
+    async def install(
+        self, module: bytes, *, canister: bytes | None = None, mode: Any = None, **settings: Any
+    ) -> bytes:
+        """Install `module`, by default into a new canister."""
+        canister = canister or await self.create(**settings)
+        record = {"mode": mode or {"install": None}, "canister_id": canister, "wasm_module": module, "arg": b""}
+        await self.call("install_code", record)
+        return canister
+
+    async def number(self, canister: bytes, method: str, argument: bytes = b"", *, query: bool = False) -> int:
+        """The little-endian number that a method of the counter module replies with."""
+        answer = await self.ask(canister, method, argument, query=query)
+        assert isinstance(answer, Reply), answer
+        return int.from_bytes(answer.argument[:8], "little")
+
+    async def refusal(self, canister: bytes, method: str, argument: bytes = b"", *, query: bool = False) -> Reject:
+        """The reject of a canister's own method."""
+        answer = await self.ask(canister, method, argument, query=query)
+        assert isinstance(answer, Reject), answer
+        return answer
