@@ -1,7 +1,7 @@
 """Status of every update call: the ledger that `/request_status` of the state tree shows.
 
 A request id executes once, ever; a status stays for at least five minutes after
-it is final, except that replies beyond a memory limit become `done` earlier (the
+it is final, except that large replies beyond a memory limit become `done` earlier (the
 network prunes its ingress history the same way). Interface spec, "Request status".
 """
 
@@ -19,7 +19,8 @@ from quri_console.localnet.ingress import CheckedRequest
 from quri_console.localnet.messages import MANAGEMENT_CANISTER, Reject, Reply
 
 RETENTION_SECONDS = 5 * 60
-REPLY_MEMORY_BYTES = 512 * 1024 * 1024
+LARGE_REPLY_BYTES = 64 * 1024
+LARGE_REPLIES_MEMORY_BYTES = 256 * 1024 * 1024
 
 
 class Status(StrEnum):
@@ -60,13 +61,14 @@ class RequestHistory:
         clock: Clock,
         *,
         retention_seconds: float = RETENTION_SECONDS,
-        reply_memory_bytes: int = REPLY_MEMORY_BYTES,
+        large_replies_memory_bytes: int = LARGE_REPLIES_MEMORY_BYTES,
     ) -> None:
         self._clock = clock
         self._retention_ns = round(retention_seconds * NANOSECONDS_PER_SECOND)
-        self._reply_memory_bytes = reply_memory_bytes
+        self._memory_bytes = large_replies_memory_bytes
         self._records: dict[bytes, RequestRecord] = {}
-        self._with_reply: deque[RequestRecord] = deque()
+        self._answered: deque[RequestRecord] = deque()
+        self._large: deque[RequestRecord] = deque()
         self._done: deque[RequestRecord] = deque()
         self._held_bytes = 0
         self._root: label_trie.Node | None = None
@@ -106,8 +108,10 @@ class RequestHistory:
                 fields["error_code"] = answer.error_code.encode()
             self._certify(record, Status.REJECTED, **fields)
         record.finished_ns = self._clock.now_ns()
-        self._with_reply.append(record)
-        self._held_bytes += record.reply_bytes
+        self._answered.append(record)
+        if record.reply_bytes > LARGE_REPLY_BYTES:
+            self._large.append(record)
+            self._held_bytes += record.reply_bytes
         record.finished.set()
 
     def _certify(self, record: RequestRecord, status: Status, **fields: bytes) -> None:
@@ -119,20 +123,29 @@ class RequestHistory:
     def _forget(self) -> None:
         """Turn old answers into `done`, and drop what can no longer be replayed."""
         now_ns = self._clock.now_ns()
-        while self._with_reply and self._expired(self._with_reply[0], now_ns):
-            record = self._with_reply.popleft()
-            self._held_bytes -= record.reply_bytes
-            self._certify(record, Status.DONE)
+        while self._held_bytes > self._memory_bytes and len(self._large) > 1:
+            self._prune(self._large.popleft())
+        while self._answered and self._kept_until(self._answered[0]) < now_ns:
+            record = self._answered.popleft()
+            self._prune(record)
             self._done.append(record)
+        while self._large and self._large[0].status is Status.DONE:
+            self._large.popleft()
         while self._done and self._replayable_until(self._done[0]) < now_ns:
             record = self._done.popleft()
             del self._records[record.request_id]
             self._root = label_trie.remove(self._root, record.request_id)
 
-    def _expired(self, record: RequestRecord, now_ns: int) -> bool:
+    def _prune(self, record: RequestRecord) -> None:
+        if record.status is Status.DONE:
+            return
+        if record.reply_bytes > LARGE_REPLY_BYTES:
+            self._held_bytes -= record.reply_bytes
+        self._certify(record, Status.DONE)
+
+    def _kept_until(self, record: RequestRecord) -> int:
         assert record.finished_ns is not None
-        too_much = self._held_bytes > self._reply_memory_bytes and len(self._with_reply) > 1
-        return too_much or record.finished_ns + self._retention_ns < now_ns
+        return record.finished_ns + self._retention_ns
 
     def _replayable_until(self, record: RequestRecord) -> int:
         assert record.finished_ns is not None
