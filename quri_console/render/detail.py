@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.monitor.fleet import CanisterView, FleetStatus, HealthLevel
 from quri_console.render.ages import age_seconds, utc_text
 from quri_console.render.escape import escape
+from quri_console.render.spans import Line, Span
 from quri_console.render.spark import spark
 from quri_console.render.table import SPARK_SECONDS, health_role
 from quri_console.units import format_bytes, format_cycles, format_duration
 
 _LEVELS: tuple[HealthLevel, ...] = ("critical", "warning", "unknown", "ok")
 _LEVEL_WORDS = {"critical": "critical", "warning": "warning", "unknown": "unknown", "ok": "healthy"}
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A piece of a line; `role` names what its colour means, empty for plain text."""
-
-    text: str
-    role: str = ""
-
-
-Line = tuple[Span, ...]
 
 
 def banner_spans(
@@ -39,9 +27,7 @@ def banner_spans(
     if fleet is None:
         return (*spans, Span(" reading the history …", "muted"))
     counts = {level: sum(view.health.level == level for view in fleet.canisters) for level in _LEVELS}
-    for level in _LEVELS:
-        if counts[level]:
-            spans.append(Span(f" {counts[level]} {_LEVEL_WORDS[level]}", health_role(level)))
+    spans += [Span(f" {counts[level]} {_LEVEL_WORDS[level]}", health_role(level)) for level in _LEVELS if counts[level]]
     spans.append(Span(f" · {_freshness(fleet, now_ns)} · UTC", "muted"))
     if fleet.notice:
         spans.append(Span(f" · {escape(fleet.notice)}", "status-warning"))

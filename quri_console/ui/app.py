@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+
 from textual.app import App
 
 from quri_console.console import Console

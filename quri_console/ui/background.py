@@ -32,7 +32,7 @@ async def off_loop(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         failure: BaseException | None = None
         try:
             result = asyncio.run(make())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again in the loop that waits for the answer
             failure = error
         try:
             loop.call_soon_threadsafe(settle, result, failure)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
@@ -83,13 +84,13 @@ def theme_from_toml(text: str) -> Theme:
         raise ValueError("'primary' is missing")
     colours = {key: _checked_colour(key, data[key]) for key in COLOUR_KEYS if key in data}
     variables = {key: _checked_colour(key, value) for key, value in roles.items()}
-    plain = Theme(name=name, primary=colours["primary"], dark=dark, variables=variables)
-    return replace(plain, **colours)
+    fields: dict[str, Any] = {**colours, "name": name, "dark": dark, "variables": variables}
+    return Theme(**fields)
 
 
 def _checked_colour(key: str, value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{key!r} must be a colour in quotes, like \"#7aa2f7\"")
+        raise ValueError(f'{key!r} must be a colour in quotes, like "#7aa2f7"')
     try:
         Color.parse(value)
     except ColorParseError:

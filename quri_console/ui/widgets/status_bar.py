@@ -6,7 +6,8 @@ from rich.text import Text
 from textual.widgets import Static
 
 from quri_console.monitor.fleet import FleetStatus
-from quri_console.render.detail import Span, banner_spans
+from quri_console.render.detail import banner_spans
+from quri_console.render.spans import Span
 from quri_console.ui.roles import style_of
 
 

@@ -1,0 +1,45 @@
+"""A backup's plan as lines: which canisters, what is done to them, what it costs, what stands in the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quri_console.render.escape import escape
+from quri_console.render.operation import error_lines
+from quri_console.render.spans import Line, Span
+from quri_console.units import format_bytes, format_cycles, format_duration
+
+if TYPE_CHECKING:
+    from quri_console.backup.plan import BackupPlan, CanisterPlan
+
+
+def backup_plan_lines(plan: BackupPlan) -> tuple[Line, ...]:
+    """The whole plan: per canister its steps, bill or problem, then the sum."""
+    size, cycles = format_bytes(plan.state_bytes), format_cycles(plan.cycles)
+    return (
+        (Span(f"Back up on {escape(plan.network)} into {escape(str(plan.repository))}", "title"),),
+        *(line for part in plan.canisters for line in _canister(part, plan.stop_timeout_seconds)),
+        (Span(f"In all ≈ {size} to store, ≈ {cycles} cycles."),),
+    )
+
+
+def _canister(part: CanisterPlan, stop_timeout_seconds: float) -> tuple[Line, ...]:
+    name = escape(part.target.name)
+    if part.problem is not None:
+        return (
+            (Span(f"  {name}: cannot be backed up", "status-critical"),),
+            *((Span(f"    {span.text}", span.role),) for span in error_lines(part.problem)),
+        )
+    assert part.bill is not None
+    lines: list[Line] = [
+        (
+            Span(f"  {name}", "title"),
+            Span(f", {part.status}: ≈ {format_bytes(part.bill.snapshot_bytes)}"),
+            Span(f", ≈ {format_cycles(part.bill.cycles)} cycles", "muted"),
+        ),
+        (Span(f"    {' → '.join(part.steps)}"),),
+    ]
+    if "stop" in part.steps:
+        limit = format_duration(stop_timeout_seconds)
+        lines.append((Span(f"    It is down for seconds. If it has not stopped after {limit}, it is started again."),))
+    return tuple(lines)

@@ -1,0 +1,89 @@
+"""A restore's plan as lines: what differs, what is done, what it costs, what stands in the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from quri_console.render.ages import age_seconds, utc_text
+from quri_console.render.escape import escape
+from quri_console.render.spans import Line, Span
+from quri_console.units import format_bytes, format_cycles, format_duration
+
+if TYPE_CHECKING:
+    from quri_console.restore.plan import Check, Difference, RestorePlan, Step
+
+
+def restore_plan_lines(plan: RestorePlan) -> tuple[Line, ...]:
+    """The whole plan, in the order in which it is read: target, difference, losses, steps, bill, checks."""
+    return (
+        *_target(plan),
+        (),
+        _heading("Difference (backup → live)"),
+        *(_difference(difference) for difference in plan.differences),
+        (),
+        _heading("What does not come back"),
+        *((Span(f"  • {escape(sentence)}"),) for sentence in plan.not_coming_back),
+        (),
+        _heading("Steps"),
+        *(_step(number, step) for number, step in enumerate(plan.steps, 1)),
+        *_bill(plan),
+        (),
+        _heading("Checks"),
+        *(line for check in plan.checks for line in _check(check)),
+    )
+
+
+def _heading(text: str) -> Line:
+    return (Span(text, "title"),)
+
+
+def _target(plan: RestorePlan) -> tuple[Line, ...]:
+    source = plan.source
+    age = format_duration(age_seconds(source.taken_at_ns, plan.made_at_ns))
+    return (
+        (
+            Span(f"Restore {escape(plan.name)} on {escape(plan.network)}", "title"),
+            Span(" PRODUCTION " if plan.production else "", "production"),
+        ),
+        (Span(f"  canister  {plan.canister.to_str()}, {plan.live.status}"),),
+        (Span(f"  from      backup {escape(source.label)}, taken {utc_text(source.taken_at_ns)}, {age} old"),),
+        (Span(f"  plan      {plan.hash[:16]}, made {utc_text(plan.made_at_ns)}", "muted"),),
+    )
+
+
+def _difference(difference: Difference) -> Line:
+    fate = "comes back" if difference.restored else "stays as it is now"
+    return (
+        Span(f"  {escape(difference.name)}: "),
+        Span(f"{escape(difference.backup)} → {escape(difference.live)}", "status-warning"),
+        Span(f"  ({fate})", "muted"),
+    )
+
+
+def _step(number: int, step: Step) -> Line:
+    cost = f"  ≈ {format_cycles(step.cycles)} cycles" if step.cycles else ""
+    return (Span(f"  {number}. {escape(step.text)}"), Span(cost + ("  down" if step.stopped else ""), "muted"))
+
+
+def _bill(plan: RestorePlan) -> tuple[Line, ...]:
+    source = plan.source
+    sent = f"{format_bytes(source.sent_bytes)} sent, {format_bytes(source.skipped_bytes)} of zeroes skipped"
+    down = f"down for ≈ {format_duration(plan.downtime_seconds)}" if plan.downtime_seconds else "no downtime"
+    duration = format_duration(plan.duration_seconds)
+    lines = [f"  Bill ≈ {format_cycles(plan.cycles)} cycles; {sent}; ≈ {duration} in all, {down}."]
+    if plan.balances:
+        last = plan.balances[-1]
+        balance, limit = format_cycles(last.cycles), format_cycles(last.freezing_limit)
+        lines.append(f"  Balance afterwards ≈ {balance}, freezing limit ≈ {limit}.")
+    if plan.storage_cycles_per_day:
+        per_day = format_cycles(plan.storage_cycles_per_day)
+        lines.append(f"  The safety snapshot burns ≈ {per_day} cycles a day for as long as it is kept.")
+    return tuple((Span(line),) for line in lines)
+
+
+def _check(check: Check) -> tuple[Line, ...]:
+    mark, role = ("ok", "status-ok") if check.passed else ("FAILED", "status-critical")
+    line = (Span(f"  {mark:<6} ", role), Span(f"{escape(check.name)}: {escape(check.found)}"))
+    if check.passed or not check.next_step:
+        return (line,)
+    return (line, (Span(f"         {escape(check.next_step)}", "status-warning"),))
