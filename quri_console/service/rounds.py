@@ -50,6 +50,7 @@ class Rounds:
         self._asked = asyncio.Event()
         self._poller = poller_for(session)
         self._silent_rounds = 0
+        self._shown_version = -1
 
     @property
     def _duty(self) -> str:
@@ -116,14 +117,11 @@ class Rounds:
 
     async def _read_along(self, history: History, lease: Lease) -> None:
         """Publish what another process writes, until its lease has run out or a round is asked for."""
-        version = await history.data_version()
         while self._session.clock.now_ns() < lease.expires_ns and not self._asked.is_set():
-            await self._pause(LOOK_OUT_SECONDS)
-            newest = await history.data_version()
-            if newest != version:
-                version = newest
+            if await history.data_version() != self._shown_version:
                 await self._show(history)
                 return
+            await self._pause(LOOK_OUT_SECONDS)
 
     async def _seconds_until_due(self, history: History) -> float:
         """How long the newest round of any process still counts as the current one."""
@@ -152,5 +150,7 @@ class Rounds:
 
     async def _show(self, history: History, *, notice: str = "") -> None:
         session = self._session
+        # read before the picture: what is written while it is made will be noticed as new
+        self._shown_version = await history.data_version()
         network = as_shown(session.network, self._poller.root_key)
         self._publish(await picture(session.config, network, history, session.clock.now_ns(), notice=notice))
