@@ -62,13 +62,6 @@ class Action:
 
 ACTIONS = (
     Action(
-        "open_detail",
-        "enter",
-        "Detail",
-        "Show everything known about the selected canister.",
-        disabled=_needs_selection,
-    ),
-    Action(
         "back_up",
         "b",
         "Backup",

@@ -77,8 +77,11 @@ def test_json_is_exact(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert registry["last_backup_at"] is None
 
 
-def test_from_history_nothing_heavy_is_loaded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("with_repository", [True, False])
+def test_from_history_nothing_heavy_is_loaded(tmp_path: Path, with_repository: bool) -> None:
     config = young_history(tmp_path)
+    if with_repository:
+        (tmp_path / "root/data/repository").mkdir(parents=True)
     program = (
         "import json, sys\n"
         "from quri_console.cli.main import run\n"
@@ -93,7 +96,8 @@ def test_from_history_nothing_heavy_is_loaded(tmp_path: Path) -> None:
     assert "rune-engine" in finished.stdout
     loaded = {module.split(".")[0] for module in modules}
     assert not loaded & set(FORBIDDEN)
-    assert not [module for module in modules if module.startswith(("quri_console.ic", "quri_console.wasm"))]
+    assert not [module for module in modules if module.startswith(("quri_console.ic.agent", "quri_console.wasm"))]
+    assert ("quri_console.backup.browse" in modules) == with_repository
 
 
 def clean_environment() -> dict[str, str]:
