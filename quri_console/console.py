@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from quri_console.backup.browse import BackupSummary
     from quri_console.backup.manifest import Mode
     from quri_console.backup.plan import BackupPlan
-    from quri_console.backup.manifest import Mode
-    from quri_console.backup.plan import BackupPlan
     from quri_console.monitor.fleet import FleetStatus
     from quri_console.restore.plan import RestorePlan
     from quri_console.service.operations import OperationHandle, OperationSummary
@@ -82,14 +80,6 @@ class Console:
         from quri_console.backup.browse import list_backups
 
         return list_backups(self.config.repository.path)
-
-    async def plan_backup(
-        self, canisters: Sequence[str], *, mode: Mode = "stop", stop_timeout_seconds: float = 60.0
-    ) -> BackupPlan:
-        """What backing up these canisters (all of the fleet when empty) would do and cost; has no effects."""
-        from quri_console.service.backups import plan_of_backup
-
-        return await plan_of_backup(self.session, canisters, mode=mode, stop_timeout_seconds=stop_timeout_seconds)
 
     async def plan_backup(
         self, canisters: Sequence[str], *, mode: Mode = "stop", stop_timeout_seconds: float = 60.0
