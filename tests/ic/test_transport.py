@@ -102,9 +102,9 @@ async def test_a_certificate_with_a_flaw_is_refused(tmp_path: Path, flaw: dict[s
 
 
 async def test_plain_http_behind_an_https_url_is_a_tls_failure() -> None:
-    async with raw_server(sends(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as url:
-        failure = await _failure(HttpTransport(url.replace("http:", "https:")))
-    assert not failure.sent
+    async with front_of(hook=_echo) as front:
+        failure = await _failure(HttpTransport(front.url.replace("http:", "https:")))
+    assert isinstance(failure, TlsFailed)
 
 
 async def test_an_unreachable_host_is_named() -> None:
@@ -177,7 +177,9 @@ async def test_requests_beyond_one_client_open_further_clients() -> None:
         await transport.aclose()
 
 
-@pytest.mark.parametrize("url", ["", "ftp://host", "http://", "host", "http://u:p@host", "http://host/?q", "http://[::1"])
+@pytest.mark.parametrize(
+    "url", ["", "ftp://host", "http://", "host", "http://u:p@host", "http://host/?q", "http://[::1"]
+)
 def test_what_is_no_network_url_is_refused(url: str) -> None:
     with pytest.raises(UsageError):
         HttpTransport(url)
