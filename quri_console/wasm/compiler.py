@@ -28,7 +28,10 @@ class CompiledModule:
     module: bytes
     plan: Instrumented
     compiled: wasmtime.Module
+    imports: Mapping[str, wasmtime.FuncType]
+    """Imported functions of `ic0` by name."""
     exports: frozenset[str]
+    """Names of exported functions."""
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -109,7 +112,8 @@ def _compile(hashed: _Hashed) -> CompiledModule:
         raise malformed(str(error).strip().splitlines()[-1]) from error
     check_requirements(compiled, plan)
     names = frozenset(entry.name for entry in compiled.exports if isinstance(entry.type, wasmtime.FuncType))
-    return CompiledModule(hashed.module, plan, compiled, names)
+    imports = {entry.name or "": entry.type for entry in compiled.imports if isinstance(entry.type, wasmtime.FuncType)}
+    return CompiledModule(hashed.module, plan, compiled, imports, names)
 
 
 __all__ = ["CompiledModule", "InvalidModule", "cache_folder", "compile_module", "engine", "prepare_cache"]

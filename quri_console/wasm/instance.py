@@ -11,7 +11,7 @@ from quri_console.wasm.compiler import CompiledModule, compile_module
 from quri_console.wasm.errors import InvalidModule, StateMismatch
 from quri_console.wasm.execution import Execution, context_letter, instruction_limit
 from quri_console.wasm.heap import CommittedHeap
-from quri_console.wasm.machine import Machine, Trapped
+from quri_console.wasm.machine import Factory, Machine, Trapped
 from quri_console.wasm.messages import Call, Callback, Environment, Outcome, OutgoingCall, Trap, TrapKind
 from quri_console.wasm.requirements import PRIVATE, PUBLIC
 from quri_console.wasm.stable_memory import StableMemory
@@ -65,6 +65,7 @@ class CanisterInstance:
         self._canister_id = canister_id
         self._environment = environment
         self._host = Host()
+        self._factory = Factory(module, self._host.resolve)
         self._machine = self._new_machine()
         self._heap = CommittedHeap()
         self._globals: tuple[GlobalValue, ...] = self._machine.read_globals()
@@ -149,11 +150,12 @@ class CanisterInstance:
             return Outcome(trap=Trap(TrapKind.METHOD_NOT_FOUND, f"Canister has no {words} '{call.method}'."))
         execution = self._begin(call)
         trap = self._run(execution)
+        instructions = execution.limit - self._machine.fuel
         if trap is None and self._keeps(call):
             self._commit(execution)
         else:
             self._roll_back()
-        return self._outcome(execution, trap)
+        return _outcome(execution, trap, instructions)
 
     def upgrade(
         self,
@@ -241,7 +243,7 @@ class CanisterInstance:
     # inside
 
     def _new_machine(self) -> Machine:
-        machine = Machine(self._module, self._host.resolve)
+        machine = self._factory.machine()
         self._host.attach(machine)
         return machine
 
@@ -316,25 +318,10 @@ class CanisterInstance:
         self._heap.put_back(self._machine)
         self._machine.write_globals(self._globals)
 
-    def _outcome(self, execution: Execution, trap: Trap | None) -> Outcome:
-        instructions = execution.limit - self._machine.fuel
-        logs = tuple(execution.logs)
-        if trap is not None:
-            return Outcome(trap=trap, instructions=instructions, logs=logs)
-        return Outcome(
-            reply=execution.reply,
-            reject=execution.reject,
-            outgoing=tuple(execution.outgoing),
-            cycles_accepted=execution.cycles_accepted,
-            cycles_burned=execution.cycles_burned,
-            accepted_message=execution.accepted_message,
-            instructions=instructions,
-            logs=logs,
-        )
-
     def _replace(self, compiled: CompiledModule, *, keep_heap: bool) -> None:
         kept = self._machine.read(0, self._machine.memory_bytes) if keep_heap else None
         self._module = compiled
+        self._factory = Factory(compiled, self._host.resolve)
         self._machine = self._new_machine()
         self._globals = self._machine.read_globals()
         self._heap = CommittedHeap()
@@ -348,6 +335,7 @@ class CanisterInstance:
 
     def _return_to(self, before: CanisterState) -> None:
         self._module = compile_module(before.module)
+        self._factory = Factory(self._module, self._host.resolve)
         self._machine = self._new_machine()
         self._globals = before.globals
         self._heap = CommittedHeap.of(before.heap)
@@ -370,3 +358,19 @@ def _check_fit(module: CompiledModule, state: CanisterState) -> None:
         problem = f"the module needs {minimum:,} bytes of memory, the state has {len(state.heap):,}"
     if problem:
         raise StateMismatch("The state does not fit its module", why=problem)
+
+
+def _outcome(execution: Execution, trap: Trap | None, instructions: int) -> Outcome:
+    logs = tuple(execution.logs)
+    if trap is not None:
+        return Outcome(trap=trap, instructions=instructions, logs=logs)
+    return Outcome(
+        reply=execution.reply,
+        reject=execution.reject,
+        outgoing=tuple(execution.outgoing),
+        cycles_accepted=execution.cycles_accepted,
+        cycles_burned=execution.cycles_burned,
+        accepted_message=execution.accepted_message,
+        instructions=instructions,
+        logs=logs,
+    )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import wasmtime
 from wasmtime import _ffi as ffi
+from wasmtime._extern import wrap_extern
 
 from quri_console.wasm.compiler import CompiledModule, engine
 from quri_console.wasm.instrument import MEMORY_EXPORT, START_EXPORT, TABLE_EXPORT, GlobalSlot
@@ -53,29 +54,48 @@ class Trapped(Exception):
         self.trap = trap
 
 
-class Machine:
-    """A store with one instance in it. The start function has not run and no data segment has been written."""
+class Factory:
+    """Makes machines of one module for one canister; host functions are made once and serve all of them."""
 
     def __init__(self, module: CompiledModule, resolve: Resolve) -> None:
         self.module = module
-        self._store = wasmtime.Store(engine())
-        self._store.set_fuel(0)
-        imports = [self._host_function(entry, resolve) for entry in module.compiled.imports]
+        linker = wasmtime.Linker(engine())
+        for name, kind in module.imports.items():
+            linker.define_func("ic0", name, kind, resolve(name, kind))
+        self._prepared = linker.instantiate_pre(module.compiled)
+
+    def machine(self) -> Machine:
+        """A fresh one: the start function has not run and no data segment has been written."""
+        store = wasmtime.Store(engine())
+        store.set_fuel(0)
         with _WASM_RUNS_ALONE:
-            self._exports = wasmtime.Instance(self._store, module.compiled, imports).exports(self._store)
-        memory = self._exports.get(MEMORY_EXPORT)
+            instance = self._prepared.instantiate(store)
+        return Machine(self.module, store, instance)
+
+
+class Machine:
+    """A store with one instance in it."""
+
+    def __init__(self, module: CompiledModule, store: wasmtime.Store, instance: wasmtime.Instance) -> None:
+        self.module = module
+        self._store = store
+        self._instance = instance
+        memory = self._export(MEMORY_EXPORT)
         self._memory = memory if isinstance(memory, wasmtime.Memory) else None
         self._globals = [(slot, self._global_handle(slot)) for slot in module.plan.globals]
         self._value = ffi.wasmtime_val_t()
         self._bits_address = ctypes.addressof(self._value.of)
 
-    def _host_function(self, entry: wasmtime.ImportType, resolve: Resolve) -> wasmtime.Func:
-        assert isinstance(entry.type, wasmtime.FuncType)
-        assert entry.name is not None
-        return wasmtime.Func(self._store, entry.type, resolve(entry.name, entry.type))
+    def _export(self, name: str) -> object:
+        """One export; the binding's own mapping would wrap all of them."""
+        text, item = name.encode(), ffi.wasmtime_extern_t()
+        found = ffi.wasmtime_instance_export_get(
+            self._store._context(), ctypes.byref(self._instance._instance), text, len(text), ctypes.byref(item)
+        )
+        return wrap_extern(item) if found else None
 
     def _global_handle(self, slot: GlobalSlot) -> ffi.wasmtime_global_t:
-        export = self._exports[slot.export]
+        export = self._export(slot.export)
         assert isinstance(export, wasmtime.Global)
         return export._global
 
@@ -146,7 +166,7 @@ class Machine:
 
     def call_export(self, name: str, limit: int) -> None:
         """Call an exported function of type () -> (). Raises Trapped."""
-        function = self._exports[name]
+        function = self._export(name)
         assert isinstance(function, wasmtime.Func)
         self._call(function, (), limit)
 
@@ -163,7 +183,7 @@ class Machine:
         self._call(function, (argument,), limit)
 
     def _table_entry(self, index: int) -> wasmtime.Func | None:
-        table = self._exports.get(TABLE_EXPORT)
+        table = self._export(TABLE_EXPORT)
         if not isinstance(table, wasmtime.Table) or index >= table.size(self._store):
             return None
         entry = table.get(self._store, index)
