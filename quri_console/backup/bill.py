@@ -60,7 +60,7 @@ def bill_of_backup(status: CanisterStatus) -> BackupBill:
     """What one backup of a canister with this status costs."""
     size = snapshot_bytes(status)
     reads = -(-size // SLICE_BYTES) + 2
-    burn = _storage_per_day(status, size)
+    burn = storage_cycles_per_day(status, size)
     raised = burn * status.settings.freezing_threshold // 86_400
     return BackupBill(
         snapshot_bytes=size,
@@ -72,7 +72,8 @@ def bill_of_backup(status: CanisterStatus) -> BackupBill:
     )
 
 
-def _storage_per_day(status: CanisterStatus, size: int) -> int:
+def storage_cycles_per_day(status: CanisterStatus, size: int) -> int:
+    """What storing `size` more bytes adds to this canister's idle burn, in cycles per day."""
     if status.idle_cycles_burned_per_day == 0:
         return 0  # a subnet that charges nothing
     price = size * _STORAGE_CYCLES_PER_GIB_DAY // GIB

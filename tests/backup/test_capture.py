@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from quri_console.backup.browse import list_backups, list_unfinished, open_backup, verify_backup
+from quri_console.backup.capture import BackupFailed, back_up
+from quri_console.backup.download import SnapshotGone
+from quri_console.backup.files import DiskFull, StorageFailed
+from quri_console.backup.interchange import read_snapshot_directory
+from quri_console.clock import SystemClock
+from quri_console.effects.stop import StopTimedOut
+from quri_console.errors import Cancelled, CorruptionError, ExitCode, NotAuthorised, RefusedBySafetyRule
+from quri_console.ic.encoding.principal import Principal
+from quri_console.ic.management import change, snapshot_change
+from quri_console.ic.management.read import list_canister_snapshots
+from quri_console.ic.prepared import perform
+from quri_console.localnet.faults import DropAfter, DropBefore, FaultRule, Refuse, Truncate
+from tests.support.guinea_pig import Laboratory, heap, laboratory, module, stable_memory
+
+CLOCK = SystemClock()
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Laboratory]:
+    async with laboratory(tmp_path) as opened:
+        yield opened
+
+
+async def _back_up(lab: Laboratory, *targets: tuple[Principal, str], **changes: object) -> Path:
+    result = await back_up(lab.request(*targets, **changes), lab.effects, clock=CLOCK, progress=lab.progress)
+    assert not result.failures
+    assert not result.leftovers
+    return result.path
+
+
+async def _untouched(lab: Laboratory, canister: Principal, status: str = "running") -> None:
+    """Nothing that could be taken for a backup, no snapshot of ours, the status as before."""
+    assert list_backups(lab.repository) == ()
+    assert list_unfinished(lab.repository) == ()
+    assert await list_canister_snapshots(lab.agent, canister) == ()
+    assert (await lab.status(canister)).status == status
+
+
+async def test_the_whole_state_is_on_disk_bit_for_bit(lab: Laboratory) -> None:
+    canister = await lab.create()
+    before = await lab.status(canister)
+    path = await _back_up(lab, (canister, "pig"))
+    verify_backup(path)
+    stored = open_backup(lab.repository).canister("pig")
+    snapshot = stored.snapshot_directory
+    assert (snapshot / "wasm_module.bin").read_bytes() == module()
+    assert (snapshot / "wasm_memory.bin").read_bytes() == heap()
+    assert (snapshot / "stable_memory.bin").read_bytes() == stable_memory()
+    assert stored.metadata.certified_data == b"certified"
+    assert stored.status.settings == before.settings
+    assert stored.module_hash == hashlib.sha256(module()).digest() == before.module_hash
+    assert read_snapshot_directory(snapshot, module_hash=stored.module_hash).state_bytes == (
+        len(module()) + len(heap()) + len(stable_memory())
+    )
+
+
+async def test_every_kind_of_global_is_written_exactly(lab: Laboratory) -> None:
+    canister = await lab.create()
+    path = await _back_up(lab, (canister, "pig"))
+    document = json.loads((path / "pig" / "snapshot" / "metadata.json").read_text())
+    assert document["globals"][:2] == [{"i32": -5}, {"i64": (1 << 63) - 1}]
+    assert document["globals"][2] == {"f32": None}
+    assert document["globals"][3:5] == [{"f64": -0.0}, {"v128": [3, 0, 0, 16]}]
+    globals_ = open_backup(lab.repository).canister("pig").metadata.globals
+    assert globals_[2] is not None
+    assert globals_[2].value != globals_[2].value  # NaN
+
+
+async def test_a_running_canister_is_running_again_before_the_download_begins(lab: Laboratory) -> None:
+    canister = await lab.create()
+    await _back_up(lab, (canister, "pig"))
+    assert lab.progress.phases("pig") == [
+        "status",
+        "stop",
+        "snapshot",
+        "start",
+        "download",
+        "verify",
+        "clean up",
+    ]
+    assert (await lab.status(canister)).status == "running"
+    assert await list_canister_snapshots(lab.agent, canister) == ()
+    total = len(module()) + len(heap()) + len(stable_memory())
+    downloads = [event for event in lab.progress.events if event.phase == "download"]
+    assert (downloads[0].done, downloads[-1].done, downloads[-1].total) == (0, total, total)
+
+
+async def test_a_stopped_canister_stays_stopped(lab: Laboratory) -> None:
+    canister = await lab.create()
+    await perform(lab.agent, change.stop_canister(canister))
+    await _back_up(lab, (canister, "pig"))
+    assert (await lab.status(canister)).status == "stopped"
+    assert "stop" not in lab.progress.phases("pig")
+    assert open_backup(lab.repository).manifest.canisters[0].status_before == "stopped"
+
+
+async def test_hot_mode_never_stops_and_is_marked(lab: Laboratory) -> None:
+    canister = await lab.create()
+    await _back_up(lab, (canister, "pig"), mode="hot")
+    assert "stop" not in lab.progress.phases("pig")
+    assert open_backup(lab.repository).canister("pig").mode == "hot"
+
+
+async def test_a_snapshot_that_is_not_ours_is_left_alone(lab: Laboratory) -> None:
+    canister = await lab.create()
+    theirs = await perform(lab.agent, snapshot_change.take_canister_snapshot(canister))
+    await _back_up(lab, (canister, "pig"))
+    assert [item.id for item in await list_canister_snapshots(lab.agent, canister)] == [theirs.id]
+
+
+async def test_a_full_list_of_snapshots_is_refused_before_anything_is_stopped(lab: Laboratory) -> None:
+    canister = await lab.create()
+    for _ in range(10):
+        await perform(lab.agent, snapshot_change.take_canister_snapshot(canister))
+    with pytest.raises(RefusedBySafetyRule, match="already has 10 snapshots"):
+        await _back_up(lab, (canister, "pig"))
+    assert list_backups(lab.repository) == ()
+    assert lab.progress.phases("pig") == ["status", "failed"]
+
+
+async def test_several_canisters_make_one_set_and_one_failure_leaves_the_others(lab: Laboratory) -> None:
+    first, second, empty = await lab.create(), await lab.create(), await lab.create(code=b"")
+    request = lab.request((first, "first"), (empty, "empty"), (second, "second"))
+    result = await back_up(request, lab.effects, clock=CLOCK, progress=lab.progress)
+    assert result.partial
+    assert [failure.target.name for failure in result.failures] == ["empty"]
+    (summary,) = list_backups(lab.repository)
+    assert [entry.name for entry in summary.canisters] == ["first", "second"]
+    assert summary.failures == ("empty: empty has no code, so there is nothing to back up",)
+    assert sorted(item.name for item in result.path.iterdir()) == ["MANIFEST.toml", "first", "second"]
+    verify_backup(result.path)
+
+
+async def test_when_nothing_was_captured_nothing_is_left(lab: Laboratory) -> None:
+    one, other = await lab.create(code=b""), await lab.create(code=b"")
+    with pytest.raises(BackupFailed, match="None of the 2") as caught:
+        await _back_up(lab, (one, "one"), (other, "other"))
+    assert "one: one has no code" in caught.value.why
+    assert caught.value.exit_code is ExitCode.REFUSED
+    await _untouched(lab, one)
+
+
+async def test_somebody_elses_canister_is_not_authorised(lab: Laboratory) -> None:
+    canister = await lab.create()
+    settings = change.SettingsChange(controllers=(Principal(b"\x01" * 28 + b"\x02"),))
+    await perform(lab.agent, change.update_settings(canister, settings))
+    with pytest.raises(NotAuthorised, match="does not control pig"):
+        await _back_up(lab, (canister, "pig"))
+
+
+async def test_a_balance_that_would_freeze_the_canister_is_refused(lab: Laboratory) -> None:
+    canister = await lab.create()
+    status = await lab.status(canister)
+    change_ = change.SettingsChange(
+        freezing_threshold=86_400 * (status.cycles // status.idle_cycles_burned_per_day - 1)
+    )
+    await perform(lab.agent, change.update_settings(canister, change_))
+    with pytest.raises(RefusedBySafetyRule, match="would freeze"):
+        await _back_up(lab, (canister, "pig"))
+    await _untouched(lab, canister)
+
+
+async def test_a_module_that_changes_meanwhile_is_noticed(lab: Laboratory) -> None:
+    canister = await lab.create()
+    other = module() + b"\x00\x05\x04more"  # a custom section
+
+    # the upgrade lands between status and snapshot: what the snapshot holds is not what the status said
+    original = lab.effects.take_snapshot
+
+    async def take_after_upgrade(target: Principal, **options: object) -> object:
+        await perform(lab.agent, change.install_code(target, "upgrade", other))
+        return await original(target)
+
+    lab.effects.take_snapshot = take_after_upgrade  # type: ignore[method-assign, assignment]
+    with pytest.raises(CorruptionError, match="does not have the hash"):
+        await _back_up(lab, (canister, "pig"))
+    await _untouched(lab, canister)
+
+
+async def test_a_snapshot_that_is_deleted_under_us_is_a_clear_error(lab: Laboratory) -> None:
+    canister = await lab.create()
+    store = lab.net.network.subnet.canisters[canister.bytes].snapshots
+    lab.progress.on["download"] = store.clear
+    with pytest.raises(SnapshotGone, match="was deleted while it was being read"):
+        await _back_up(lab, (canister, "pig"))
+    await _untouched(lab, canister)
+
+
+@pytest.mark.parametrize("action", [Truncate(1000), DropBefore(), DropAfter(), Refuse(503), Refuse(429, "0")])
+async def test_a_read_that_fails_once_is_repeated(lab: Laboratory, action: object) -> None:
+    canister = await lab.create()
+    rule = lab.net.faults.add(FaultRule(action, method="read_canister_snapshot_data", first=2, count=2))  # type: ignore[arg-type]
+    path = await _back_up(lab, (canister, "pig"))
+    assert rule.applied == 2
+    verify_backup(path)
+
+
+async def test_a_lost_reply_to_take_leaves_no_second_snapshot(lab: Laboratory) -> None:
+    canister = await lab.create()
+    lab.net.faults.add(FaultRule(DropAfter(), method="take_canister_snapshot"))
+    await _back_up(lab, (canister, "pig"))
+    await _committed_and_clean(lab, canister)
+
+
+async def _committed_and_clean(lab: Laboratory, canister: Principal) -> None:
+    assert len(list_backups(lab.repository)) == 1
+    assert await list_canister_snapshots(lab.agent, canister) == ()
+    assert (await lab.status(canister)).status == "running"
+
+
+async def test_an_abort_during_the_download_leaves_nothing(lab: Laboratory) -> None:
+    canister = await lab.create()
+
+    def abort() -> None:
+        raise Cancelled("The backup was aborted")
+
+    with pytest.raises(Cancelled):
+        await back_up(lab.request((canister, "pig")), lab.effects, clock=CLOCK, progress=lab.progress, checkpoint=abort)
+    await _untouched(lab, canister)
+
+
+async def test_a_repository_that_cannot_be_written_stops_nothing(lab: Laboratory) -> None:
+    canister = await lab.create()
+    lab.repository.write_text("a file, not a folder")
+    with pytest.raises(StorageFailed):
+        await _back_up(lab, (canister, "pig"))
+    assert (await lab.status(canister)).status == "running"
+    assert lab.progress.events == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 48 MiB, mounted where the repository goes."""
+    mount = tmp_path / "repository"
+    mount.mkdir(mode=0o700)
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    command = ["mount", "-t", "tmpfs", "-o", "size=48m,mode=700", "tmpfs", mount]
+    mounted = subprocess.run(command, capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.decode().strip()}")
+    yield mount
+    subprocess.run(["umount", mount], check=True)
+
+
+async def test_a_disk_that_is_too_small_is_refused_before_anything_is_stopped(
+    small_disk: Path, lab: Laboratory
+) -> None:
+    canister = await lab.create()
+    (small_disk / "filler").write_bytes(bytes(40 << 20))
+    with pytest.raises(RefusedBySafetyRule, match="too little room"):
+        await _back_up(lab, (canister, "pig"))
+    await _untouched(lab, canister)
+    assert lab.progress.phases("pig") == ["status", "failed"]
+
+
+async def test_a_disk_that_fills_up_meanwhile_leaves_nothing_half_mistaken(small_disk: Path, lab: Laboratory) -> None:
+    canister = await lab.create()
+
+    def fill() -> None:
+        free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+        (small_disk / "filler").write_bytes(bytes(free))
+
+    lab.progress.on["download"] = fill
+    with pytest.raises(DiskFull) as caught:
+        await _back_up(lab, (canister, "pig"))
+    assert caught.value.exit_code is ExitCode.FAILED
+    assert "Free some space" in caught.value.next_step
+    await _untouched(lab, canister)
+    assert [item.name for item in (small_disk / "backups").iterdir()] == []
+
+
+async def test_a_stop_that_hangs_ends_with_the_canister_running(lab: Laboratory) -> None:
+    canister = await lab.create()
+    await lab.occupy(canister)
+    with pytest.raises(StopTimedOut):
+        await _back_up(lab, (canister, "pig"), stop_timeout_seconds=1)
+    await _untouched(lab, canister)
