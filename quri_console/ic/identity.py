@@ -115,14 +115,19 @@ def _read_private_file(path: Path) -> bytes:
             why=error.strerror or "",
             next_step="Check the path in [identities] of the configuration and the file's owner.",
         ) from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise KeyFileError(f"{path}: it is not a file", next_step="Name the PEM file of the key.")
-        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise RefusedBySafetyRule(
-                f"{path}: others may use this key",
-                why=f"its mode is {stat.S_IMODE(status.st_mode):04o}",
-                next_step=f"chmod 600 {path}",
-            )
-        return file.read(MAX_FILE_BYTES)
+    try:
+        _check_private(path, os.fstat(descriptor).st_mode)
+        return os.read(descriptor, MAX_FILE_BYTES)
+    finally:
+        os.close(descriptor)
+
+
+def _check_private(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise KeyFileError(f"{path}: it is not a file", next_step="Name the PEM file of the key.")
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise RefusedBySafetyRule(
+            f"{path}: others may use this key",
+            why=f"its mode is {stat.S_IMODE(mode):04o}",
+            next_step=f"chmod 600 {path}",
+        )

@@ -65,7 +65,7 @@ def test_null_error_code_and_unknown_fields_are_not_signed(clock: ManualClock) -
 
 
 def test_signed_content_is_what_an_independent_hash_says(clock: ManualClock) -> None:
-    content = {k: v for k, v in REJECTED.items()} | {"timestamp": 5, "request_id": REQUEST_ID}
+    content = {**REJECTED, "timestamp": 5, "request_id": REQUEST_ID}
     assert representation_hash(content) == to_request_id(content)
 
 
