@@ -193,8 +193,10 @@ def _source(value: object) -> Literal["taken_from_canister", "metadata_upload"] 
 
 
 def _timer(value: object) -> Literal["inactive"] | int | None:
-    if value is None or value == "inactive":
-        return cast(Literal["inactive"] | None, value)
+    if value is None:
+        return None
+    if value == "inactive":
+        return "inactive"
     if isinstance(value, dict) and tuple(value) == ("active",):
         return _natural(value, "active", (1 << 64) - 1)
     raise _Invalid("global_timer is neither null, inactive nor active with a time")
@@ -222,7 +224,7 @@ def _global(value: object, bits: object) -> Global | None:
         raise _Invalid("a global does not have exactly one type")
     kind, content = pairs[0]
     if kind in _FLOAT_CODES:
-        return Global(kind, _float(kind, content, bits))
+        return Global(cast(Literal["f32", "f64"], kind), _float(kind, content, bits))
     if kind == "v128":
         return Global("v128", _vector(content))
     if kind not in _INTEGER_BITS:
