@@ -213,6 +213,11 @@ class CanisterInstance:
         return found
 
     @property
+    def is_64_bit(self) -> bool:
+        """Whether the Wasm memory has 64-bit addresses."""
+        return self._module.plan.is_64_bit
+
+    @property
     def heap_bytes(self) -> int:
         """Size of the Wasm memory."""
         return self._machine.memory_bytes
