@@ -121,10 +121,10 @@ class Attempts:
         """Journal how an attempt ended."""
         self.journal.append(OUTCOME, intent=intent, outcome=outcome, **fields)
 
-    async def send(self, intent: int, signed: SignedCall, *, bulk: bool = False) -> bytes:
+    async def send(self, intent: int, signed: SignedCall, *, bulk: bool = False, sent_before: bool = False) -> bytes:
         """Send a journalled request; a rejection, or that it surely was not executed, is journalled and raised."""
         try:
-            return await self.agent.send(signed, bulk=bulk)
+            return await self.agent.send(signed, bulk=bulk, sent_before=sent_before)
         except Rejected as rejection:
             self.record_rejection(intent, rejection)
             raise

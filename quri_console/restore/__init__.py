@@ -1,0 +1,1 @@
+"""Bringing a canister back: plan (no effects) → execute → verify → keep or roll back."""

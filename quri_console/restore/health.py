@@ -1,0 +1,39 @@
+"""Asking a canister whether it is well, by a query of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quri_console.errors import QuriError
+from quri_console.ic.agent import Agent
+from quri_console.ic.encoding import candid
+from quri_console.ic.encoding.principal import Principal
+from quri_console.ic.rejection import Rejected
+
+HEALTHY = "healthy"
+
+
+class Unhealthy(QuriError):
+    """The canister says that it is not well, or does not answer."""
+
+
+async def ask_health(agent: Agent, canister: Principal, method: str) -> str:
+    """What the health query answered, in words. Raises Unhealthy; NetworkError when nobody answered."""
+    try:
+        reply = await agent.query(canister, method, candid.encode([], []))
+    except Rejected as error:
+        raise Unhealthy(f"`{method}` of {canister.to_str()} failed", why=error.message) from error
+    verdict = _verdict(candid.decode(reply))
+    if verdict is False:
+        raise Unhealthy(f"`{method}` of {canister.to_str()} says that it is not healthy")
+    return f"`{method}` answered" + (": healthy" if verdict else "")
+
+
+def _verdict(values: list[Any]) -> bool | None:
+    """The field `healthy` of a record, or a lone boolean; None when the answer has neither."""
+    if not values:
+        return None
+    value = values[0]
+    if isinstance(value, dict):
+        value = value.get(HEALTHY, value.get(f"_{candid.field_hash(HEALTHY)}"))
+    return value if isinstance(value, bool) else None

@@ -1,0 +1,93 @@
+"""Sentences about restores; the same on the screen, in a report and in an outcome."""
+
+from __future__ import annotations
+
+from quri_console.backup.compare import Comparison, Pair
+from quri_console.clock import NANOSECONDS_PER_SECOND
+from quri_console.ic.management.types import CanisterStatus
+from quri_console.restore.plan import Difference
+from quri_console.units import format_bytes, format_cycles, format_duration
+
+UNKNOWN = "–"
+_SIZES = (
+    ("module size", "module_bytes"),
+    ("heap", "heap_bytes"),
+    ("stable memory", "stable_bytes"),
+    ("chunk store", "chunk_store_bytes"),
+)
+
+
+def differences(comparison: Comparison) -> tuple[Difference, ...]:
+    """What differs between backup and live canister, in words; equal facts are left out."""
+    found = [*_module(comparison), *_sizes(comparison), *_settings(comparison)]
+    found.append(
+        Difference("cycles", format_cycles(comparison.cycles.left), format_cycles(comparison.cycles.right), False)
+    )
+    return tuple(found)
+
+
+def _module(comparison: Comparison) -> list[Difference]:
+    if not comparison.module_hash.differs:
+        return []
+    pair = comparison.module_hash
+    return [Difference("module", _hash(pair.left), _hash(pair.right), True)]
+
+
+def _hash(digest: bytes | None) -> str:
+    return "none" if digest is None else f"{digest.hex()[:16]}…"
+
+
+def _sizes(comparison: Comparison) -> list[Difference]:
+    pairs: list[tuple[str, Pair[int | None]]] = [(name, getattr(comparison, field)) for name, field in _SIZES]
+    return [
+        Difference(name, _size(pair.left), _size(pair.right), True)
+        for name, pair in pairs
+        if pair.differs and None not in (pair.left, pair.right)
+    ]
+
+
+def _size(size: int | None) -> str:
+    return UNKNOWN if size is None else format_bytes(size)
+
+
+def _settings(comparison: Comparison) -> list[Difference]:
+    found = [
+        Difference(setting.name.replace("_", " "), _setting(setting.left), _setting(setting.right), False)
+        for setting in comparison.settings
+    ]
+    added = (Difference("controller", UNKNOWN, p.to_str(), False) for p in comparison.controllers_added)
+    removed = (Difference("controller", p.to_str(), UNKNOWN, False) for p in comparison.controllers_removed)
+    return [*found, *added, *removed]
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(str(item) for item in value) or "none"
+    return UNKNOWN if value is None else str(value)
+
+
+def not_coming_back(
+    comparison: Comparison, status: CanisterStatus, *, age_ns: int, timer: object, hook_sent: bool
+) -> tuple[str, ...]:
+    """What a restore does not bring back, or takes away; `age_ns` is how old the backup is."""
+    sentences = [
+        f"Everything written since the backup: {format_duration(age_ns / NANOSECONDS_PER_SECOND)} of it.",
+        f"Cycles: the balance stays what it is now ({format_cycles(status.cycles)}), less the bill.",
+        "Calls in flight: calls that the canister made and that are answered after the stop are not in the backup.",
+    ]
+    if comparison.settings_differ:
+        sentences.append("Settings and controllers: they stay as they are now, not as they were.")
+    sentences.append(_timer(timer))
+    if not hook_sent:
+        sentences.append(
+            "The low-memory hook's recorded status cannot hold with today's memory limits; it is sent as unknown."
+        )
+    return tuple(sentences)
+
+
+def _timer(timer: object) -> str:
+    if isinstance(timer, int):
+        return "The global timer is set as it was; when that moment has passed, it fires as soon as the canister runs."
+    if timer == "inactive":
+        return "The global timer: none was set, so none will be; a timer that is set now is cleared."
+    return "The global timer: the backup does not know it, so it stays as it is now."
