@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from quri_console.clock import Clock, SystemClock
+from quri_console.localnet import demo_fleet
 from quri_console.localnet.builtins import register_builtins
 from quri_console.localnet.builtins.cycles_ledger import CyclesLedger
 from quri_console.localnet.configuration import Controller
@@ -53,10 +54,8 @@ async def local_network(
     controller = controller or Controller.make()
     network = Network(clock, time_scale=time_scale)
     ledger = register_builtins(network, clock)
-    if fleet:
-        from quri_console.localnet.demo_fleet import install_fleet
-
-        await install_fleet(network, controllers=[controller.principal])
     options = ServerOptions(latency_seconds=latency_seconds, old_layout=old_layout)
     async with LocalnetServer.running(network, delegated=delegated, clock=clock, options=options) as server:
+        if fleet:
+            await demo_fleet.install(network, controller.principal)
         yield LocalNetwork(network, server, ledger, controller)
