@@ -7,51 +7,75 @@ instance is replaced by a fresh one of the committed size.
 from __future__ import annotations
 
 import ctypes
+import os
+import weakref
+from typing import Protocol
 
-from quri_console.wasm.machine import Machine
+from quri_console.wasm.shared_file import SharedFile, is_supported, map_privately
 
 
-class CommittedHeap:
-    """A copy of the memory as of the last commit; taken when the next message starts, not when one ends."""
+class CommittedHeap(Protocol):
+    """The memory as of the last commit."""
+
+    def __len__(self) -> int:
+        """Its size in bytes."""
+
+    def keep(self, address: int, size: int) -> None:
+        """Take over what lies at `address`."""
+
+    def put_back(self, address: int) -> None:
+        """Make the memory at `address`, of this heap's size, hold the committed content again."""
+
+
+class CopiedHeap:
+    """A plain copy: works everywhere; costs time in proportion to the heap for each undone execution."""
 
     def __init__(self) -> None:
         self._copy = bytearray()
-        self._is_current = False
-
-    @classmethod
-    def of(cls, content: bytes) -> CommittedHeap:
-        """A committed heap with this content."""
-        heap = cls()
-        heap._copy = bytearray(content)
-        heap._is_current = True
-        return heap
 
     def __len__(self) -> int:
         return len(self._copy)
 
-    def invalidate(self) -> None:
-        """The live memory has moved on; the copy is to be taken again."""
-        self._is_current = False
-
-    def follow(self, machine: Machine) -> None:
-        """Take the copy if the live memory has moved on since."""
-        if self._is_current:
-            return
-        size = machine.memory_bytes
+    def keep(self, address: int, size: int) -> None:
         if size != len(self._copy):
             self._copy = bytearray(size)
         if size:
-            ctypes.memmove(_address(self._copy), machine.memory_address, size)
-        self._is_current = True
+            ctypes.memmove(self._address, address, size)
 
-    def put_back(self, machine: Machine) -> bool:
-        """Overwrite the live memory; False where it has grown and a fresh instance is needed."""
-        if machine.memory_bytes != len(self._copy):
-            return False
+    def put_back(self, address: int) -> None:
         if self._copy:
-            ctypes.memmove(machine.memory_address, _address(self._copy), len(self._copy))
-        return True
+            ctypes.memmove(address, self._address, len(self._copy))
+
+    @property
+    def _address(self) -> int:
+        return ctypes.addressof(ctypes.c_char.from_buffer(self._copy))
 
 
-def _address(buffer: bytearray) -> int:
-    return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+class MappedHeap:
+    """A part of a file in memory, mapped copy-on-write under the live memory.
+
+    Putting back is one system call: pages that were written to are dropped,
+    pages that are never touched again are never read.
+    """
+
+    def __init__(self, file: SharedFile) -> None:
+        self._file = file
+        self._offset = file.reserve()
+        self._size = 0
+        weakref.finalize(self, file.release, self._offset).atexit = False
+
+    def __len__(self) -> int:
+        return self._size
+
+    def keep(self, address: int, size: int) -> None:
+        self._file.write(self._offset, address, size)
+        self._size = size
+
+    def put_back(self, address: int) -> None:
+        if self._size:
+            map_privately(self._file.descriptor, self._offset, address, self._size)
+
+
+def new_heap() -> CommittedHeap:
+    """The cheapest kind that this system supports."""
+    return MappedHeap(SharedFile.of_process(os.getpid())) if is_supported() else CopiedHeap()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ from quri_console.wasm import system_api_canister, system_api_messages
 from quri_console.wasm.compiler import CompiledModule, compile_module
 from quri_console.wasm.errors import InvalidModule, StateMismatch
 from quri_console.wasm.execution import Execution, context_letter, instruction_limit
-from quri_console.wasm.heap import CommittedHeap
+from quri_console.wasm.heap import CommittedHeap, new_heap
 from quri_console.wasm.machine import Factory, Machine, Trapped
 from quri_console.wasm.messages import Call, Callback, Environment, Outcome, OutgoingCall, Trap, TrapKind
 from quri_console.wasm.requirements import PRIVATE, PUBLIC
@@ -67,7 +68,8 @@ class CanisterInstance:
         self._host = Host()
         self._factory = Factory(module, self._host.resolve)
         self._machine = self._new_machine()
-        self._heap = CommittedHeap()
+        self._heap: CommittedHeap = new_heap()
+        self._is_heap_current = False
         self._globals: tuple[GlobalValue, ...] = self._machine.read_globals()
         self._stable = StableMemory()
         self._is_fork = False
@@ -96,9 +98,8 @@ class CanisterInstance:
         """Put a state back; neither data segments nor the start function run. Raises InvalidModule, StateMismatch."""
         instance = cls(compile_module(state.module), canister_id, environment)
         _check_fit(instance._module, state)
-        instance._heap = CommittedHeap.of(state.heap)
         instance._globals = state.globals
-        instance._put_back_machine()
+        instance._set_heap(state.heap)
         instance._stable = StableMemory.of(state.stable_memory)
         instance.certified_data = state.certified_data
         instance.global_timer_ns = state.global_timer_ns
@@ -123,9 +124,8 @@ class CanisterInstance:
         A composite query and its callbacks run on a fork that is thrown away afterwards.
         """
         twin = CanisterInstance(self._module, self._canister_id, self._environment)
-        twin._heap = CommittedHeap.of(self._machine.read(0, self._machine.memory_bytes))
         twin._globals = self._globals
-        twin._put_back_machine()
+        twin._set_heap(self._machine.read(0, self._machine.memory_bytes))
         twin._stable = self._stable.copy()
         twin._is_fork = True
         twin.certified_data = self.certified_data
@@ -273,7 +273,9 @@ class CanisterInstance:
         self._commit(execution)
 
     def _begin(self, call: Call) -> Execution:
-        self._heap.follow(self._machine)
+        if not self._is_heap_current:
+            self._heap.keep(self._machine.memory_address, self._machine.memory_bytes)
+            self._is_heap_current = True
         return Execution(
             call=call,
             context=context_letter(call),
@@ -304,7 +306,7 @@ class CanisterInstance:
         return call.kind not in _WITHOUT_TRACE and (call.kind != "composite_query" or self._is_fork)
 
     def _commit(self, execution: Execution) -> None:
-        self._heap.invalidate()
+        self._is_heap_current = False
         self._globals = self._machine.read_globals()
         self._stable.commit()
         self.certified_data = execution.certified_data
@@ -312,15 +314,18 @@ class CanisterInstance:
 
     def _roll_back(self) -> None:
         self._stable.roll_back()
-        if not self._heap.put_back(self._machine):
+        if self._machine.memory_bytes != len(self._heap):
             self._machine = self._new_machine()
-            self._put_back_machine()
-            return
-        self._machine.write_globals(self._globals)
+        self._put_back_machine()
+
+    def _set_heap(self, content: bytes) -> None:
+        self._heap.keep(ctypes.cast(ctypes.c_char_p(content), ctypes.c_void_p).value or 0, len(content))
+        self._is_heap_current = True
+        self._put_back_machine()
 
     def _put_back_machine(self) -> None:
         self._machine.grow_memory(len(self._heap))
-        self._heap.put_back(self._machine)
+        self._heap.put_back(self._machine.memory_address)
         self._machine.write_globals(self._globals)
 
     def _replace(self, compiled: CompiledModule, *, keep_heap: bool) -> None:
@@ -329,7 +334,7 @@ class CanisterInstance:
         self._factory = Factory(compiled, self._host.resolve)
         self._machine = self._new_machine()
         self._globals = self._machine.read_globals()
-        self._heap = CommittedHeap()
+        self._is_heap_current = False
         self.global_timer_ns = 0
         if kept is None:
             self._write_data_segments()
@@ -343,8 +348,7 @@ class CanisterInstance:
         self._factory = Factory(self._module, self._host.resolve)
         self._machine = self._new_machine()
         self._globals = before.globals
-        self._heap = CommittedHeap.of(before.heap)
-        self._put_back_machine()
+        self._set_heap(before.heap)
         self._stable = StableMemory.of(before.stable_memory)
         self.certified_data = before.certified_data
         self.global_timer_ns = before.global_timer_ns

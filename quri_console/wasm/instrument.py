@@ -78,6 +78,11 @@ class Instrumented:
     custom_sections: tuple[tuple[str, bytes], ...]
     global_bytes: int
 
+    @property
+    def is_64_bit(self) -> bool:
+        """Whether pointers have 64 bits; a module without memory counts as 32-bit."""
+        return self.memory is not None and self.memory.is_64_bit
+
 
 @dataclass(slots=True)
 class _Findings:

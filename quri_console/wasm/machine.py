@@ -189,8 +189,7 @@ class Machine:
         entry = table.get(self._store, index)
         if not isinstance(entry, wasmtime.Func):
             return None
-        memory = self.module.plan.memory
-        expected = "i64" if memory is not None and memory.is_64_bit else "i32"
+        expected = "i64" if self.module.plan.is_64_bit else "i32"
         kind = entry.type(self._store)
         fits = [str(item) for item in kind.params] == [expected] and not kind.results
         return entry if fits else None

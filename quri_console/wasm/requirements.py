@@ -31,7 +31,7 @@ PUBLIC, PRIVATE = "icp:public ", "icp:private "
 
 def check_requirements(compiled: wasmtime.Module, plan: Instrumented) -> None:
     """Raise InvalidModule where a module that compiles is still none that the network takes."""
-    _check_imports(compiled, is_64_bit=plan.memory is not None and plan.memory.is_64_bit)
+    _check_imports(compiled, is_64_bit=plan.is_64_bit)
     _check_exports(compiled)
     _check_custom_sections(plan)
 
