@@ -210,7 +210,7 @@ class Agent:
         match cbor.decode(await self._body(destination, envelope)):
             case dict(answer):
                 return answer
-        raise UnexpectedAnswer(f"{self.url} answered something else than the Internet Computer does")
+        raise _not_the_protocol(self.url)
 
     async def _body(self, destination: Destination, envelope: bytes, *, bulk: bool = False) -> bytes:
         try:
@@ -264,4 +264,11 @@ async def _status(transport: HttpTransport, clock: Clock) -> ReplicaStatus:
                 health if isinstance(health, str) else None,
                 root_key if isinstance(root_key, bytes) else None,
             )
-    raise UnexpectedAnswer(f"{transport.base_url} answered something else than the Internet Computer does")
+    raise _not_the_protocol(transport.base_url)
+
+
+def _not_the_protocol(url: str) -> UnexpectedAnswer:
+    return UnexpectedAnswer(
+        f"{url} answered something else than the Internet Computer does",
+        next_step="Check the network's URL in the configuration, like https://icp-api.io or http://127.0.0.1:8000.",
+    )

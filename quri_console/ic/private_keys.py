@@ -11,6 +11,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -73,6 +74,16 @@ class _OneAsymmetricKey:
     algorithm: _Algorithm
     private_key: bytes
     public_key: Annotated[asn1.BitString | None, asn1.Implicit(1)]
+
+
+@asn1.sequence
+class _RingKey:
+    """The same as the Rust library ring wrote it, whose keys early dfx versions stored: the public key tagged twice."""
+
+    version: int
+    algorithm: _Algorithm
+    private_key: bytes
+    public_key: Annotated[asn1.BitString | None, asn1.Explicit(1)]
 
 
 @asn1.sequence
@@ -169,10 +180,7 @@ def _decrypt(info: _EncryptedPrivateKeyInfo, passphrase: bytes) -> bytes:
 
 
 def _from_pkcs8(der: bytes) -> PrivateKey:
-    try:
-        info = asn1.decode_der(_OneAsymmetricKey, der)
-    except ValueError:
-        info = None
+    info = _version_2(der)
     if info is not None and info.version == 1 and info.algorithm.algorithm == _ED25519:
         return _ed25519(info)
     try:
@@ -181,7 +189,15 @@ def _from_pkcs8(der: bytes) -> PrivateKey:
         raise _unusable("its content is not a private key") from None
 
 
-def _ed25519(info: _OneAsymmetricKey) -> Ed25519PrivateKey:
+def _version_2(der: bytes) -> _OneAsymmetricKey | _RingKey | None:
+    with suppress(ValueError):
+        return asn1.decode_der(_OneAsymmetricKey, der)
+    with suppress(ValueError):
+        return asn1.decode_der(_RingKey, der)
+    return None
+
+
+def _ed25519(info: _OneAsymmetricKey | _RingKey) -> Ed25519PrivateKey:
     if len(info.private_key) != 34 or not info.private_key.startswith(b"\x04\x20"):
         raise _unusable("its Ed25519 key has the wrong length")
     key = Ed25519PrivateKey.from_private_bytes(info.private_key[2:])
