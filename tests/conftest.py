@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# a busy machine is no failure; tests whose point is time set their own deadline
+settings.register_profile("quri", deadline=None)
+settings.load_profile("quri")
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import logging
 import os
@@ -136,6 +137,16 @@ def test_keys_written_by_icp_are_read(content: bytes, principal: Any) -> None:
     assert identity.sender == principal
     assert identity.public_key_der is not None
     verify(identity.public_key_der, identity.sign(b"m"), b"m")
+
+
+def test_version_2_keys_of_ring_and_with_windows_line_ends_are_read() -> None:
+    key = KEYS["ed25519"]
+    der = bytes.fromhex("3053020101300506032b657004220420") + key.private_bytes_raw()
+    der += bytes.fromhex("a123032100") + key.public_key().public_bytes_raw()
+    content = b"-----BEGIN PRIVATE KEY-----\n" + base64.encodebytes(der) + b"-----END PRIVATE KEY-----\n"
+    expected = identity_from_pem(pem("ed25519", PrivateFormat.PKCS8)).sender
+    assert identity_from_pem(content).sender == expected
+    assert identity_from_pem(b"a note before\r\n" + content.replace(b"\n", b"\r\n")).sender == expected
 
 
 def test_version_2_key_with_another_public_key_is_refused() -> None:
