@@ -30,6 +30,7 @@ from quri_console.backup.manifest import (
     folder_name,
 )
 from quri_console.backup.plan import BackupTarget, read_status, require_free_snapshot, require_possible, require_room
+from quri_console.backup.resume import SET_RESERVED
 from quri_console.backup.status_record import encode_status
 from quri_console.clock import Clock, utc_datetime
 from quri_console.errors import Cancelled, CorruptionError, QuriError
@@ -108,6 +109,7 @@ async def back_up(
     writer = await SetWriter.reserve(request.repository, clock)
     job = _Job(request, effects, clock, progress, writer, checkpoint)
     try:
+        effects.journal.append(SET_RESERVED, path=str(writer.path.with_name(writer.name).absolute()))
         await job.capture_all()
         manifest = job.manifest()
         path = await asyncio.to_thread(writer.commit, manifest)
