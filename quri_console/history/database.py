@@ -17,7 +17,7 @@ import aiosqlite
 from quri_console.errors import QuriError
 from quri_console.history.leases import Leases
 from quri_console.history.migrations import migrate, roll_back
-from quri_console.history.samples import COLUMNS, Sample, exact, from_row, to_row
+from quri_console.history.samples import COLUMNS, SQLITE_MAX_INTEGER, Sample, exact, from_row, to_row
 
 BUSY_TIMEOUT_SECONDS = 5.0
 
@@ -26,7 +26,8 @@ _SELECT = ", ".join(f"s.{column}" for column in COLUMNS)
 _NEWEST = f"""
 SELECT c.canister_id, t.document, {_SELECT} FROM canisters c
 JOIN samples s ON s.canister = c.id AND s.at_ns =
-    (SELECT n.at_ns FROM samples n WHERE n.canister = c.id AND {{condition}} ORDER BY n.at_ns DESC LIMIT 1)
+    (SELECT n.at_ns FROM samples n WHERE n.canister = c.id AND n.at_ns <= ? AND {{condition}}
+     ORDER BY n.at_ns DESC LIMIT 1)
 LEFT JOIN settings t ON t.id = s.settings WHERE c.network = ?
 """  # noqa: S608 - column names of our own
 _INSERT = (
@@ -96,17 +97,20 @@ class History:
             ]
             await connection.executemany(_INSERT, rows)
 
-    async def newest_samples(self, network: str) -> dict[str, Sample]:
-        """The newest attempt of every canister ever sampled on that network, by canister id."""
-        return await self._newest(network, "1")
+    async def newest_samples(self, network: str, until_ns: int = SQLITE_MAX_INTEGER) -> dict[str, Sample]:
+        """The newest attempt of every canister ever sampled on that network, by canister id.
 
-    async def newest_readings(self, network: str) -> dict[str, Sample]:
+        Samples after `until_ns` do not count: they were written while the clock ran ahead.
+        """
+        return await self._newest(network, until_ns, "1")
+
+    async def newest_readings(self, network: str, until_ns: int = SQLITE_MAX_INTEGER) -> dict[str, Sample]:
         """The newest sample of every canister that told its balance, by canister id."""
-        return await self._newest(network, "n.cycles IS NOT NULL")
+        return await self._newest(network, until_ns, "n.cycles IS NOT NULL")
 
-    async def newest_answers(self, network: str) -> dict[str, Sample]:
+    async def newest_answers(self, network: str, until_ns: int = SQLITE_MAX_INTEGER) -> dict[str, Sample]:
         """The newest sample of every canister that told anything at all, by canister id."""
-        return await self._newest(network, "n.origin <> ''")
+        return await self._newest(network, until_ns, "n.origin <> ''")
 
     async def samples(self, network: str, canister_id: str, since_ns: int = 0) -> tuple[Sample, ...]:
         """All samples of a canister from `since_ns` on, oldest first."""
@@ -118,14 +122,16 @@ class History:
         rows = await self._rows(statement, (network, canister_id, since_ns))
         return tuple(from_row(canister_id, row[0], row[1:]) for row in rows)
 
-    async def cycles_series(self, network: str, since_ns: int) -> dict[str, tuple[tuple[int, int], ...]]:
-        """(time in ns, cycles) of every canister from `since_ns` on, oldest first, by canister id."""
+    async def cycles_series(
+        self, network: str, since_ns: int, until_ns: int = SQLITE_MAX_INTEGER
+    ) -> dict[str, tuple[tuple[int, int], ...]]:
+        """(time in ns, cycles) of every canister between two times, both included, oldest first, by canister id."""
         statement = (
             "SELECT c.canister_id, s.at_ns, s.cycles FROM canisters c JOIN samples s ON s.canister = c.id "
-            "WHERE c.network = ? AND s.at_ns >= ? AND s.cycles IS NOT NULL ORDER BY c.id, s.at_ns"
+            "WHERE c.network = ? AND s.at_ns BETWEEN ? AND ? AND s.cycles IS NOT NULL ORDER BY c.id, s.at_ns"
         )
         series: dict[str, list[tuple[int, int]]] = {}
-        for canister_id, at_ns, cycles in await self._rows(statement, (network, since_ns)):
+        for canister_id, at_ns, cycles in await self._rows(statement, (network, since_ns, until_ns)):
             amount = exact(cycles)
             assert amount is not None
             series.setdefault(canister_id, []).append((at_ns, amount))
@@ -136,8 +142,8 @@ class History:
         rows = await self._rows("PRAGMA data_version", ())
         return int(rows[0][0])
 
-    async def _newest(self, network: str, condition: str) -> dict[str, Sample]:
-        rows = await self._rows(_NEWEST.format(condition=condition), (network,))
+    async def _newest(self, network: str, until_ns: int, condition: str) -> dict[str, Sample]:
+        rows = await self._rows(_NEWEST.format(condition=condition), (until_ns, network))
         return {row[0]: from_row(row[0], row[1], row[2:]) for row in rows}
 
     async def _rows(self, statement: str, parameters: tuple[Any, ...]) -> list[sqlite3.Row]:

@@ -70,7 +70,7 @@ class FleetStatus:
     interval_seconds: float
     canisters: tuple[CanisterView, ...]
     notice: str = ""
-    """What the reader should know about the picture itself: who polls, why a round failed."""
+    """What the reader should know about the picture itself, such as why there was no round."""
 
     def canister(self, canister_id: str) -> CanisterView | None:
         """The canister of that id."""

@@ -8,19 +8,28 @@ from collections.abc import Mapping
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.config import Config, NetworkConfig
 from quri_console.errors import QuriError
-from quri_console.history import History
+from quri_console.history import History, Sample
 from quri_console.monitor.fleet import FleetStatus
 from quri_console.monitor.view import SERIES_SECONDS, Seen, fleet_picture
 from quri_console.service.session import Session
 
+# Between processes on one machine clocks agree; what lies further ahead was written before the clock was set back.
+AHEAD_SECONDS = 60
+
+
+async def newest_attempts(history: History, network: str, now_ns: int) -> dict[str, Sample]:
+    """The newest attempt of every canister, by id, but for those that a clock running ahead has dated."""
+    return await history.newest_samples(network, now_ns + AHEAD_SECONDS * NANOSECONDS_PER_SECOND)
+
 
 async def read_seen(history: History, network: str, now_ns: int) -> Seen:
     """What the history knows of a network, with a day of balances."""
+    until_ns = now_ns + AHEAD_SECONDS * NANOSECONDS_PER_SECOND
     return Seen(
-        attempts=await history.newest_samples(network),
-        answers=await history.newest_answers(network),
-        readings=await history.newest_readings(network),
-        series=await history.cycles_series(network, now_ns - SERIES_SECONDS * NANOSECONDS_PER_SECOND),
+        attempts=await newest_attempts(history, network, now_ns),
+        answers=await history.newest_answers(network, until_ns),
+        readings=await history.newest_readings(network, until_ns),
+        series=await history.cycles_series(network, now_ns - SERIES_SECONDS * NANOSECONDS_PER_SECOND, until_ns),
     )
 
 

@@ -16,7 +16,7 @@ from quri_console.history.leases import Lease
 from quri_console.monitor.fleet import FleetStatus
 from quri_console.monitor.poll import Poller
 from quri_console.service.connect import as_shown, connect
-from quri_console.service.pictures import empty_picture, picture
+from quri_console.service.pictures import empty_picture, newest_attempts, picture
 from quri_console.service.session import Session
 
 Publish = Callable[[FleetStatus], None]
@@ -125,13 +125,13 @@ class Rounds:
 
     async def _seconds_until_due(self, history: History) -> float:
         """How long the newest round of any process still counts as the current one."""
-        attempts = await history.newest_samples(self._session.network.name)
+        now_ns = self._session.clock.now_ns()
+        attempts = await newest_attempts(history, self._session.network.name, now_ns)
         ids = [canister.id for canister in self._session.config.canisters]
         if not ids or not all(canister_id in attempts for canister_id in ids):
             return 0.0
         oldest_ns = min(attempts[canister_id].at_ns for canister_id in ids)
-        age = (self._session.clock.now_ns() - oldest_ns) / NANOSECONDS_PER_SECOND
-        # a sample from a clock that ran ahead must not put off the next round
+        age = (now_ns - oldest_ns) / NANOSECONDS_PER_SECOND
         return min(max(self._interval - age, 0.0), self._interval)
 
     async def _pause(self, seconds: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quri_console.history import History
 from quri_console.monitor.fleet import FleetStatus
 from quri_console.monitor.view import is_stale
-from quri_console.service.pictures import picture
+from quri_console.service.pictures import newest_attempts, picture
 from quri_console.service.session import Session
 
 
@@ -22,8 +22,8 @@ async def fleet_status(session: Session, *, live: bool = False) -> FleetStatus:
 
 
 async def _outdated(session: Session, history: History) -> bool:
-    attempts = await history.newest_samples(session.network.name)
     now_ns, interval = session.clock.now_ns(), session.config.monitor.interval_seconds
+    attempts = await newest_attempts(history, session.network.name, now_ns)
     times = [attempts[canister.id].at_ns if canister.id in attempts else None for canister in session.config.canisters]
     return any(is_stale(at_ns, now_ns, interval) for at_ns in times)
 

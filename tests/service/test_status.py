@@ -1,5 +1,6 @@
 """One command's view: history when it is young, the network when it is not, mainnet never in disguise."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +10,15 @@ from quri_console.clock import ManualClock
 from quri_console.config import NetworkConfig
 from quri_console.console import Console
 from quri_console.errors import QuriError
-from quri_console.history import History
+from quri_console.history import History, Sample
 from quri_console.ic.certificates import MAINNET_ROOT_KEY_DER
 from quri_console.service.connect import as_shown, connect, root_key_of
 from quri_console.service.session import Session
 from quri_console.service.status import fleet_status
 from tests.support.fleets import config
 from tests.support.watched import watched_network
+
+DAY_NS = 86_400 * 10**9
 
 
 async def attempts(session: Session) -> int:
@@ -46,6 +49,17 @@ async def test_after_two_intervals_it_asks_again(tmp_path: Path) -> None:
         await clock.advance(2)
         fleet = await fleet_status(watched.session)
         assert await attempts(watched.session) == 2
+    assert not fleet.canisters[0].stale
+
+
+async def test_a_clock_set_back_does_not_freeze_the_picture(tmp_path: Path) -> None:
+    async with watched_network(tmp_path, count=1) as watched:
+        ahead_ns = time.time_ns() + 30 * DAY_NS
+        async with await History.open(watched.session.config.paths.history) as history:
+            await history.add_samples("local", [Sample(watched.ids[0], ahead_ns, origin="query", cycles=1)])
+        fleet = await fleet_status(watched.session)
+    assert fleet.canisters[0].cycles != 1
+    assert (fleet.canisters[0].sampled_at_ns or 0) < ahead_ns
     assert not fleet.canisters[0].stale
 
 
