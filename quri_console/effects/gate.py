@@ -10,8 +10,8 @@ from quri_console.errors import RefusedBySafetyRule
 
 OperationKind = Literal["backup", "restore", "rollback"]
 
-# These put an older state in the place of the present one. A backup stops a canister for seconds and
-# brings it back to the status it had, which schedules must be able to do without anyone typing.
+# These put an older state in the place of the present one and are typed everywhere. A backup stops a canister
+# for seconds and brings it back to the status it had: it is typed on production networks only.
 REPLACING: frozenset[OperationKind] = frozenset({"restore", "rollback"})
 
 
@@ -43,7 +43,7 @@ class Permit:
 
 
 def expected_confirmation(network: str, canister: str) -> str:
-    """What has to be typed: `NETWORK/NAME`."""
+    """What has to be typed: `NETWORK/NAME`; a backup of several canisters names them all, joined by commas."""
     return f"{network}/{canister}"
 
 
@@ -55,7 +55,7 @@ def check_wanted(intention: Intention) -> None:
             why="--read-only was given",
             next_step="Run it again without --read-only.",
         )
-    if intention.kind not in REPLACING:
+    if intention.kind not in REPLACING and not intention.production:
         return
     if intention.production and not intention.force:
         raise RefusedBySafetyRule(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quri_console.render.escape import escape
 from quri_console.render.operation import error_lines
@@ -11,6 +11,33 @@ from quri_console.units import format_bytes, format_cycles, format_duration
 
 if TYPE_CHECKING:
     from quri_console.backup.plan import BackupPlan, CanisterPlan
+
+
+def backup_plan_json(plan: BackupPlan) -> dict[str, Any]:
+    """The plan as JSON values: cycles and bytes as numbers, a problem instead of a bill."""
+    return {
+        "network": plan.network,
+        "repository": str(plan.repository),
+        "mode": plan.mode,
+        "estimated_cycles": plan.cycles,
+        "estimated_bytes": plan.state_bytes,
+        "canisters": [_canister_json(part) for part in plan.canisters],
+    }
+
+
+def _canister_json(part: CanisterPlan) -> dict[str, Any]:
+    fields: dict[str, Any] = {"name": part.target.name, "id": part.target.canister.to_str(), "status": part.status}
+    if part.problem is not None:
+        return {**fields, "problem": {"what": part.problem.what, "why": part.problem.why}}
+    assert part.bill is not None
+    return {
+        **fields,
+        "steps": list(part.steps),
+        "bytes": part.bill.snapshot_bytes,
+        "cycles": part.bill.cycles,
+        "balance": part.bill.balance,
+        "freezing_limit_meanwhile": part.bill.freezing_limit,
+    }
 
 
 def backup_plan_lines(plan: BackupPlan) -> tuple[Line, ...]:

@@ -1,0 +1,168 @@
+"""`quri-console backup`: copy canisters' whole state into the repository."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from quri_console.cli.invocation import Invocation
+from quri_console.cli.output import BarProgress, progress_to, show_error, show_json
+from quri_console.errors import ExitCode, QuriError, UsageError
+from quri_console.units import parse_duration
+
+if TYPE_CHECKING:
+    from quri_console.backup.plan import BackupPlan
+    from quri_console.console import Console
+    from quri_console.effects.operation_files import Outcome
+
+
+class Duration(click.ParamType):
+    """Seconds, written like 90s or 2m."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        return value if isinstance(value, float) else parse_duration(str(value))
+
+
+@click.command("backup")
+@click.argument("canisters", nargs=-1, metavar="[CANISTER]...")
+@click.option("--all", "every", is_flag=True, help="All canisters of the configuration; so does naming none.")
+@click.option(
+    "--mode",
+    type=click.Choice(["stop", "hot"]),
+    default="stop",
+    show_default=True,
+    help="Stop the canister for the seconds that the snapshot takes, or take it while it runs.",
+)
+@click.option(
+    "--stop-timeout",
+    type=Duration(),
+    default="60s",
+    show_default=True,
+    help="When a canister has not stopped by then it is started again and left out.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be done and what it costs, and do nothing.")
+@click.option("--force", is_flag=True, help="Needed on production networks, with --confirm.")
+@click.option(
+    "--confirm", "confirmation", default="", metavar="NETWORK/NAME", help="On production; asked for if absent."
+)
+@click.option("--reason", help="Why; kept with the operation.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document; progress goes to standard error.")
+@click.pass_obj
+def command(
+    invocation: Invocation,
+    canisters: tuple[str, ...],
+    every: bool,
+    mode: Literal["stop", "hot"],
+    stop_timeout: float,
+    **options: bool | str | None,
+) -> int:
+    """Copy the whole state of each CANISTER (name or id) into the repository: module, memories, settings.
+
+    A canister that runs is stopped for seconds and has its status back before the download begins. One
+    canister's failure leaves the others alone; the exit code is then 3.
+    """
+    if every and canisters:
+        raise UsageError("backup takes canisters or --all, not both")
+    if stop_timeout <= 0:
+        raise UsageError("--stop-timeout must be more than 0")
+    request = BackupCommand(invocation.console(), canisters, mode, stop_timeout, options)
+    return asyncio.run(request.run())
+
+
+class BackupCommand:
+    """One command line's backup."""
+
+    def __init__(
+        self,
+        console: Console,
+        canisters: tuple[str, ...],
+        mode: Literal["stop", "hot"],
+        stop_timeout_seconds: float,
+        options: dict[str, bool | str | None],
+    ) -> None:
+        self.console = console
+        self.canisters = canisters
+        self.mode: Literal["stop", "hot"] = mode
+        self.stop_timeout_seconds = stop_timeout_seconds
+        self.as_json = bool(options["as_json"])
+        self.dry_run = bool(options["dry_run"])
+        self.force = bool(options["force"])
+        self.confirmation = str(options["confirmation"] or "")
+        self.reason = None if options["reason"] is None else str(options["reason"])
+
+    async def run(self) -> int:
+        """Plan, show, ask where asking is due, back up, tell how it ended; the exit code."""
+        plan = await self.console.plan_backup(
+            self.canisters, mode=self.mode, stop_timeout_seconds=self.stop_timeout_seconds
+        )
+        if not (self.as_json and self.dry_run):
+            _show_plan(plan)
+        if self.dry_run:
+            return self._planned(plan)
+        outcome = await self._carry_out(self._confirmed(plan))
+        if self.as_json:
+            show_json({"exit_code": int(outcome.exit_code), "what": outcome.what, "why": outcome.why, **outcome.result})
+        else:
+            _tell(outcome)
+        return int(outcome.exit_code)
+
+    def _planned(self, plan: BackupPlan) -> int:
+        if self.as_json:
+            from quri_console.render.backup_plan import backup_plan_json
+
+            show_json(backup_plan_json(plan))
+        problems = [part.problem for part in plan.canisters if part.problem is not None]
+        if not problems:
+            return int(ExitCode.OK)
+        return int(ExitCode.PARTIAL if len(problems) < len(plan.canisters) else problems[0].exit_code)
+
+    def _confirmed(self, plan: BackupPlan) -> str:
+        """What was typed for the gate, which decides whether it is needed and right."""
+        if self.confirmation or not (self.force and self.console.network.production and sys.stdin.isatty()):
+            return self.confirmation
+        from quri_console.effects.gate import expected_confirmation
+        from quri_console.service.backups import confirmed_names
+
+        expected = expected_confirmation(plan.network, confirmed_names(plan.targets))
+        return str(click.prompt(f"This is a production network. Type {expected} to go on", err=True))
+
+    async def _carry_out(self, confirmation: str) -> Outcome:
+        handle = await self.console.start_backup(
+            self.canisters,
+            mode=self.mode,
+            stop_timeout_seconds=self.stop_timeout_seconds,
+            confirmation=confirmation,
+            force=self.force,
+            reason=self.reason,
+        )
+        progress = progress_to(sys.stderr, "json" if self.as_json else None)
+        async for event in handle.events():
+            progress.report(event)
+        if isinstance(progress, BarProgress):
+            progress.close()
+        return await handle.wait()
+
+
+def _show_plan(plan: BackupPlan) -> None:
+    from quri_console.render.backup_plan import backup_plan_lines
+
+    for line in backup_plan_lines(plan):
+        sys.stderr.write("".join(span.text for span in line) + "\n")
+    sys.stderr.flush()
+
+
+def _tell(outcome: Outcome) -> None:
+    from quri_console.cli.output import say
+    from quri_console.render.escape import escape
+
+    if not outcome.ok:
+        show_error(QuriError(outcome.what, why=outcome.why, next_step=outcome.next_step, exit_code=outcome.exit_code))
+        return
+    say(escape(outcome.what))
+    if outcome.why:
+        say(escape(outcome.why), role="status-warning")
