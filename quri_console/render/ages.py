@@ -6,6 +6,7 @@ from quri_console.clock import NANOSECONDS_PER_SECOND, utc_datetime
 from quri_console.units import DAY_SECONDS
 
 NEVER = "never"
+LONGEST_SECONDS = 999 * 365 * DAY_SECONDS
 _STEPS = ((365 * DAY_SECONDS, "y"), (DAY_SECONDS, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
@@ -15,7 +16,8 @@ def age_seconds(at_ns: int, now_ns: int) -> float:
 
 
 def short_duration(seconds: float) -> str:
-    """A duration in its largest unit, rounded down: `3d`, `14m`, `0s`."""
+    """A duration in its largest unit, rounded down: `3d`, `14m`, `0s`; `999y` stands for that and more."""
+    seconds = min(seconds, LONGEST_SECONDS)
     for size, unit in _STEPS:
         if seconds >= size:
             return f"{int(seconds // size)}{unit}"

@@ -84,14 +84,19 @@ def canister_cells(view: CanisterView, now_ns: int, *, ascii_only: bool = False)
         Cell(escape(view.name), "plain", view.name),
         Cell(view.health.level, health_role(view.health.level), float(_HEALTH_RANK[view.health.level])),
         _status_cell(view),
-        _value_cell(view, view.cycles, format_cycles),
+        _value_cell(view, view.cycles, cycles_text),
         _value_cell(view, view.runway_seconds, lambda seconds: f"≈{short_duration(seconds)}"),
-        _value_cell(view, view.burn_per_day, lambda burn: f"≈{format_cycles(round(burn))}"),
+        _value_cell(view, view.burn_per_day, lambda burn: f"≈{cycles_text(round(burn))}"),
         _value_cell(view, view.memory_bytes, format_bytes),
         _backup_cell(view, now_ns),
         _age_cell(view, now_ns),
         _trend_cell(view, now_ns, ascii_only),
     )
+
+
+def cycles_text(cycles: int) -> str:
+    """Cycles in few characters; beyond what any canister could hold sensibly, as a power of ten."""
+    return format_cycles(cycles) if abs(cycles) < 10**18 else f"{cycles:.1e}"
 
 
 def health_role(level: HealthLevel) -> Role:

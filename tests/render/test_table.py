@@ -1,6 +1,8 @@
 """The fleet's rows: what is unknown, stale or bad looks so, and sorts so."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quri_console.monitor.fleet import CanisterView, Health
 from quri_console.render.ages import short_age, utc_text
@@ -67,6 +69,12 @@ def test_a_stopped_canister_stands_out() -> None:
 
 def test_names_from_outside_are_escaped() -> None:
     assert cells(view(name="x\x1b[2J"))["name"].text == "x\\e[2J"
+
+
+@given(st.integers(0, 10**40), st.floats(0, 1e45), st.integers(0, 2**60))
+def test_every_cell_stays_narrow(cycles: int, number: float, memory: int) -> None:
+    shown = cells(view(cycles=cycles, burn_per_day=number, runway_seconds=number, memory_bytes=memory))
+    assert all(len(cell.text) <= 16 for cell in shown.values())
 
 
 def test_rows_keep_the_fleets_order_and_carry_ids() -> None:
