@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from quri_console.clock import Clock, SystemClock
@@ -16,3 +17,5 @@ class Session:
     network: NetworkConfig
     read_only: bool = False
     clock: Clock = field(default_factory=SystemClock)
+    passphrase: Callable[[], str] | None = None
+    """Asks the operator for the passphrase of an encrypted key; None where nobody can be asked."""

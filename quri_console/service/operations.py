@@ -1,0 +1,415 @@
+"""Operations: each runs in a runner process; here they are started, followed, listed, resumed and aborted."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from quri_console.config import Config
+from quri_console.config.model import CanisterConfig, Duty
+from quri_console.effects.calls import TAKE_SNAPSHOT
+from quri_console.effects.gate import Intention, OperationKind, check_wanted
+from quri_console.effects.journal import JOURNAL_NAME, read_records
+from quri_console.effects.operation_files import (
+    REQUEST,
+    OperationFiles,
+    OperationRequest,
+    Outcome,
+    ProgressReader,
+    new_operation_id,
+)
+from quri_console.effects.replay import left_stopped, snapshots_made
+from quri_console.effects.runner import ABORT, Key, start_runner
+from quri_console.errors import ExitCode, LockedError, RefusedBySafetyRule, UsageError
+from quri_console.progress import ProgressEvent
+from quri_console.service.session import Session
+
+if TYPE_CHECKING:
+    from quri_console.backup.manifest import Mode
+    from quri_console.ic.encoding.principal import Principal
+    from quri_console.restore.plan import RestorePlan
+    from quri_console.restore.rollback import RollbackPlan
+
+RUNNER_MODULE = "quri_console.service.runner_main"
+LOOK_SECONDS = 0.05
+OperationState = Literal["running", "done", "partial", "failed", "aborted", "interrupted"]
+DEFAULT_STOP_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class OperationSummary:
+    """One operation as its folder tells it; times in nanoseconds since 1970."""
+
+    id: str
+    kind: str
+    network: str
+    canisters: tuple[str, ...]
+    created_at_ns: int
+    state: OperationState
+    outcome: Outcome | None
+    reason: str | None
+    left_stopped: tuple[str, ...]
+    """Ids of canisters that it stopped and has not started since."""
+    safety_snapshots: tuple[bytes, ...]
+    directory: Path
+
+
+class OperationHandle:
+    """An operation that runs or has run, whoever started it."""
+
+    def __init__(self, session: Session, files: OperationFiles) -> None:
+        self._clock = session.clock
+        self._files = files
+
+    @property
+    def id(self) -> str:
+        """The operation's name."""
+        return self._files.directory.name
+
+    @property
+    def directory(self) -> Path:
+        """The folder with its request, journal, progress, log and outcome."""
+        return self._files.directory
+
+    @property
+    def request(self) -> OperationRequest:
+        """What was asked for."""
+        return self._files.request()
+
+    async def events(self) -> AsyncIterator[ProgressEvent]:
+        """All progress from the beginning, then what comes, until the operation ends."""
+        reader = ProgressReader(self._files.directory)
+        while True:
+            ended = self._ended()
+            for event in reader.read():
+                yield event
+            if ended:
+                return
+            await self._clock.sleep(LOOK_SECONDS)
+
+    async def wait(self) -> Outcome:
+        """How it ended; for one whose runner died, a failure that says how to go on."""
+        while not self._ended():
+            await self._clock.sleep(LOOK_SECONDS)
+        return self.outcome() or interrupted(self.id)
+
+    def outcome(self) -> Outcome | None:
+        """How it ended; None while it runs or when its runner died."""
+        return self._files.outcome()
+
+    def running(self) -> bool:
+        """Whether a process works on it now."""
+        return not self._ended()
+
+    def abort(self) -> None:
+        """Ask the runner to end before its next effect; canisters come back to the status they had."""
+        self._files.ask(ABORT)
+
+    def summary(self) -> OperationSummary:
+        """Everything that its folder tells."""
+        return _summary(self._files)
+
+    def _ended(self) -> bool:
+        # the runner holds its lock until after the outcome is written
+        return self._files.outcome() is not None or not self._files.runner_lives()
+
+
+def interrupted(operation_id: str) -> Outcome:
+    """The outcome of an operation whose process ended without writing one."""
+    return Outcome(
+        ExitCode.FAILED,
+        0,
+        f"operation {operation_id} was interrupted",
+        "its process ended before it could say how far it came",
+        f"Run `quri-console operations resume {operation_id}`: it starts what was left stopped, then goes on.",
+    )
+
+
+async def start_backup(
+    session: Session,
+    canisters: Sequence[str],
+    *,
+    reason: str | None = None,
+    mode: Mode = "stop",
+    stop_timeout_seconds: float = DEFAULT_STOP_TIMEOUT_SECONDS,
+) -> OperationHandle:
+    """Back up canisters (names or ids; the whole fleet when empty) in a runner.
+
+    Raises RefusedBySafetyRule, UsageError, ConfigError and what reading the key raises.
+    """
+    from quri_console.service.backups import backup_targets
+
+    targets = backup_targets(session.config, canisters)
+    check_wanted(_intention(session, "backup"))
+    request = _request(session, "backup", tuple(target.name for target in targets), "backup", reason)
+    parameters = {"mode": mode, "stop_timeout_seconds": stop_timeout_seconds}
+    return _start(session, dataclasses.replace(request, parameters=parameters))
+
+
+async def plan_restore(
+    session: Session,
+    canister: str,
+    source: str = "latest",
+    *,
+    stop_timeout_seconds: float = DEFAULT_STOP_TIMEOUT_SECONDS,
+) -> RestorePlan:
+    """What restoring would do; has no effects. Raises what `restore.planning.plan_restore` raises."""
+    from quri_console.progress import NoProgress
+    from quri_console.restore.planning import RestoreWish
+    from quri_console.restore.planning import plan_restore as plan
+    from quri_console.service.connect import as_shown, connect
+
+    target = session.config.canister(canister)
+    identity = session.config.require_identity("operate")
+    async with await connect(session.network, identity, session.clock) as agent:
+        wish = RestoreWish(
+            network=session.network.name,
+            production=as_shown(session.network, agent.root_key).production,
+            canister=_principal(target),
+            name=target.name,
+            source=source,
+            stop_timeout_seconds=round(stop_timeout_seconds),
+            health_query=target.health_query,
+        )
+        return await plan(
+            agent,
+            wish,
+            repository=session.config.repository.path,
+            locks=locks_folder(session.config),
+            clock=session.clock,
+            progress=NoProgress(),
+        )
+
+
+async def start_restore(
+    session: Session, plan: RestorePlan, *, confirmation: str, force: bool = False, reason: str | None = None
+) -> OperationHandle:
+    """Carry a plan out in a runner. Raises RefusedBySafetyRule, PlanNotFeasible."""
+    from quri_console.restore.plan import require_feasible, write_plan
+
+    intention = _intention(
+        session, "restore", production=plan.production, canister=plan.name, confirmation=confirmation, force=force
+    )
+    check_wanted(intention)
+    require_feasible(plan)
+    request = _request(session, "restore", (plan.name,), "operate", reason)
+    request = dataclasses.replace(request, confirmation=confirmation, force=force, plan_hash=plan.hash)
+    return _start(session, request, prepare=lambda files: write_plan(files.directory, plan))
+
+
+async def plan_rollback(session: Session, operation_id: str) -> RollbackPlan:
+    """What undoing a restore would do; has no effects. Raises RefusedBySafetyRule, UsageError, NetworkError."""
+    from quri_console.restore.plan import RestorePlan, read_plan
+    from quri_console.restore.rollback import RollbackPlan, safety_snapshot_of
+    from quri_console.restore.rollback import plan_rollback as plan
+    from quri_console.service.connect import connect
+
+    handle = follow(session, operation_id)
+    request = handle.request
+    if request.kind not in ("restore", "rollback"):
+        raise RefusedBySafetyRule(f"{handle.id} is a {request.kind}: it replaced nothing that could be rolled back")
+    if handle.running():
+        raise LockedError(f"{handle.id} still runs", next_step=f"Abort it: quri-console operations abort {handle.id}")
+    snapshot_id = safety_snapshot_of(handle.id, read_records(handle.directory / JOURNAL_NAME)[0])
+    target = session.config.canister(request.canisters[0])
+    before = read_plan(handle.directory, RestorePlan).live if request.kind == "restore" else None
+    wish = RollbackPlan(
+        network=session.network.name,
+        canister=_principal(target),
+        name=target.name,
+        operation=handle.id,
+        snapshot_id=snapshot_id,
+        taken_at_ns=0,
+        heap_bytes=0,
+        stable_bytes=0,
+        module_hash=before.module_hash if before is not None else None,
+        status="",
+        stop_timeout_seconds=DEFAULT_STOP_TIMEOUT_SECONDS,
+        health_query=target.health_query,
+    )
+    async with await connect(session.network, session.config.require_identity("operate"), session.clock) as agent:
+        return await plan(agent, wish)
+
+
+async def start_rollback(
+    session: Session, operation_id: str, *, confirmation: str, force: bool = False, reason: str | None = None
+) -> OperationHandle:
+    """Undo a restore by its safety snapshot, in a runner. Raises what `plan_rollback` and the gate raise."""
+    from quri_console.restore.plan import plan_hash, write_plan
+
+    canister = follow(session, operation_id).request.canisters[0]
+    production = await _is_production(session)
+    check_wanted(
+        _intention(
+            session, "rollback", production=production, canister=canister, confirmation=confirmation, force=force
+        )
+    )
+    plan = await plan_rollback(session, operation_id)
+    request = _request(session, "rollback", (canister,), "operate", reason)
+    request = dataclasses.replace(request, confirmation=confirmation, force=force, plan_hash=plan_hash(plan))
+    return _start(session, request, prepare=lambda files: write_plan(files.directory, plan))
+
+
+def resume(session: Session, operation_id: str) -> OperationHandle:
+    """Go on with an operation that did not succeed and whose process is gone.
+
+    Raises LockedError while it runs, RefusedBySafetyRule when there is nothing to go on with.
+    """
+    handle = follow(session, operation_id)
+    files = OperationFiles(handle.directory)
+    request = files.request()
+    if session.read_only:
+        raise RefusedBySafetyRule("this console is read-only, so nothing was resumed")
+    if files.runner_lives():
+        raise LockedError(f"{handle.id} is still running", next_step=f"Follow it: operations show {handle.id}")
+    outcome = files.outcome()
+    if outcome is not None and outcome.exit_code in (ExitCode.OK, ExitCode.PARTIAL):
+        raise RefusedBySafetyRule(f"{handle.id} has ended: {outcome.what}", next_step="Start a new operation instead.")
+    key = _key(session, _duty(request.duty))
+    files.remove_outcome()
+    files.forget_requests()
+    start_runner(files, RUNNER_MODULE, key)
+    return handle
+
+
+def operations(session: Session) -> tuple[OperationSummary, ...]:
+    """All operations in the state folder, newest first. Raises CorruptionError, StateFolderUnusable."""
+    return tuple(_summary(OperationFiles(path)) for path in reversed(_folders(session.config)))
+
+
+def follow(session: Session, operation_id: str) -> OperationHandle:
+    """The operation of that name or of the one that begins so; `latest` is the newest. Raises UsageError."""
+    folders = _folders(session.config)
+    if operation_id == "latest" and folders:
+        return OperationHandle(session, OperationFiles(folders[-1]))
+    found = [path for path in folders if path.name == operation_id]
+    found = found or [path for path in folders if operation_id and path.name.startswith(operation_id)]
+    if len(found) != 1:
+        raise UsageError(
+            f"{len(found)} operations begin with {operation_id!r}" if found else f"no operation {operation_id!r}",
+            next_step="See `quri-console operations list`.",
+        )
+    return OperationHandle(session, OperationFiles(found[0]))
+
+
+def locks_folder(config: Config) -> Path:
+    """Where canisters are locked while an operation works on them."""
+    return config.paths.state / "locks"
+
+
+def _folders(config: Config) -> list[Path]:
+    folder = config.paths.operations
+    if not folder.is_dir():
+        return []
+    # the name of an operation sorts as its time does
+    return sorted(path for path in folder.iterdir() if (path / REQUEST).exists())
+
+
+def _summary(files: OperationFiles) -> OperationSummary:
+    request, outcome = files.request(), files.outcome()
+    journal = files.directory / JOURNAL_NAME
+    records = read_records(journal)[0] if journal.exists() else ()
+    return OperationSummary(
+        id=request.id,
+        kind=request.kind,
+        network=request.network,
+        canisters=request.canisters,
+        created_at_ns=request.created_at_ns,
+        state=_state(files, outcome),
+        outcome=outcome,
+        reason=request.reason,
+        left_stopped=left_stopped(records),
+        safety_snapshots=snapshots_made(records, TAKE_SNAPSHOT),
+        directory=files.directory,
+    )
+
+
+def _state(files: OperationFiles, outcome: Outcome | None) -> OperationState:
+    if outcome is None:
+        return "running" if files.runner_lives() else "interrupted"
+    words: dict[int, OperationState] = {
+        ExitCode.OK: "done",
+        ExitCode.PARTIAL: "partial",
+        ExitCode.CANCELLED: "aborted",
+    }
+    return words.get(outcome.exit_code, "failed")
+
+
+def _intention(
+    session: Session,
+    kind: OperationKind,
+    *,
+    production: bool = False,
+    canister: str = "",
+    confirmation: str = "",
+    force: bool = False,
+) -> Intention:
+    return Intention(
+        kind=kind,
+        network=session.network.name,
+        production=production or session.network.production,
+        read_only=session.read_only,
+        canister=canister,
+        confirmation=confirmation,
+        force=force,
+    )
+
+
+async def _is_production(session: Session) -> bool:
+    from quri_console.service.connect import as_shown, root_key_of
+
+    return as_shown(session.network, await root_key_of(session.network)).production
+
+
+def _request(
+    session: Session, kind: OperationKind, canisters: tuple[str, ...], duty: Duty, reason: str | None
+) -> OperationRequest:
+    now_ns = session.clock.now_ns()
+    return OperationRequest(
+        id=new_operation_id(kind, now_ns),
+        kind=kind,
+        created_at_ns=now_ns,
+        config_path=str(session.config.path.resolve()),
+        network=session.network.name,
+        canisters=canisters,
+        duty=duty,
+        reason=reason,
+    )
+
+
+def _start(
+    session: Session, request: OperationRequest, prepare: Callable[[OperationFiles], None] = lambda _: None
+) -> OperationHandle:
+    key = _key(session, _duty(request.duty))
+    files = OperationFiles.create(session.config.paths.operations, request)
+    prepare(files)
+    start_runner(files, RUNNER_MODULE, key)
+    return OperationHandle(session, files)
+
+
+def _key(session: Session, duty: Duty) -> Key:
+    """The key of a duty as its file has it, and its passphrase; checked before anything is started."""
+    from quri_console.ic.identity import load_identity
+
+    asked: list[str] = []
+
+    def ask() -> str:
+        asked.append(session.passphrase() if session.passphrase is not None else "")
+        return asked[-1]
+
+    path = session.config.require_identity(duty).pem
+    load_identity(path, ask if session.passphrase is not None else None)
+    return Key(path.read_bytes(), asked[0] if asked else None)
+
+
+def _duty(text: str) -> Duty:
+    return "backup" if text == "backup" else "operate"
+
+
+def _principal(target: CanisterConfig) -> Principal:
+    from quri_console.ic.encoding.principal import parse_principal
+
+    return parse_principal(target.id)

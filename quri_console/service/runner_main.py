@@ -1,0 +1,168 @@
+"""The runner's entry, `python -m quri_console.service.runner_main FOLDER`: from a kind of operation to the work."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from quri_console.backup.capture import BackupRequest, BackupSet, back_up
+from quri_console.config import Config, NetworkConfig, load_config
+from quri_console.effects.calls import TAKE_SNAPSHOT
+from quri_console.effects.gate import Intention, OperationKind, admit
+from quri_console.effects.lock import operate_lock
+from quri_console.effects.perform import Effects
+from quri_console.effects.recover import recover
+from quri_console.effects.replay import attempts, snapshots_made
+from quri_console.effects.runner import Finished, Running, run
+from quri_console.errors import ExitCode, UsageError
+from quri_console.ic.agent import Agent
+from quri_console.ic.encoding.principal import Principal, parse_principal
+from quri_console.ic.identity import identity_from_pem
+from quri_console.restore.execute import execute
+from quri_console.restore.plan import RestorePlan, plan_hash, read_plan
+from quri_console.restore.rollback import RollbackPlan, roll_back
+from quri_console.service.backups import backup_targets
+from quri_console.service.connect import as_shown, root_key_of
+from quri_console.service.operations import locks_folder
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """What every kind of work needs."""
+
+    running: Running
+    config: Config
+    network: NetworkConfig
+    agent: Agent
+
+    def effects(
+        self, kind: OperationKind, *, canister: str = "", shown: str = "", root_key_hash: bytes = b""
+    ) -> Effects:
+        """The effects of this operation, once the gate has let it through."""
+        request = self.running.request
+        permit = admit(
+            Intention(
+                kind=kind,
+                network=self.network.name,
+                production=self.network.production,
+                read_only=False,
+                canister=canister,
+                confirmation=request.confirmation,
+                force=request.force,
+                planned_hash=request.plan_hash,
+                present_hash=shown,
+                planned_root_key_hash=root_key_hash,
+            ),
+            self.agent.root_key,
+        )
+        self.running.journal.append(
+            "admitted", operation=request.id, kind=kind, network=self.network.name,
+            root_key_sha256=permit.root_key_hash.hex(), plan_hash=request.plan_hash, reason=request.reason,
+            principal=self.agent.identity.sender.to_str(),
+        )  # fmt: skip
+        return Effects(
+            self.agent, self.running.journal, permit, clock=self.running.clock, checkpoint=self.running.checkpoint
+        )
+
+    @contextlib.contextmanager
+    def locked(self, *canisters: Principal) -> Iterator[None]:
+        """Hold the canisters for this operation, in an order that cannot deadlock."""
+        root_key_hash = hashlib.sha256(self.agent.root_key).digest()
+        with contextlib.ExitStack() as stack:
+            for canister in sorted(canister.to_str() for canister in canisters):
+                lock = operate_lock(locks_folder(self.config), root_key_hash, canister, self.running.request.id)
+                stack.enter_context(lock)
+            yield
+
+
+async def work(running: Running) -> Finished:
+    """Do what the request says. Raises what the work of its kind raises."""
+    request = running.request
+    config = load_config(Path(request.config_path))
+    network = config.network(request.network)
+    passphrase = running.key.passphrase
+    identity = identity_from_pem(running.key.pem, None if passphrase is None else lambda: passphrase)
+    root_key = await root_key_of(network)
+    async with Agent(network.url, root_key=root_key, identity=identity, clock=running.clock) as agent:
+        bench = _Bench(running, config, as_shown(network, root_key), agent)
+        kinds = {"backup": _backup, "restore": _restore, "rollback": _rollback}
+        if request.kind not in kinds:
+            raise UsageError(f"{request.kind} is no kind of operation")
+        return await kinds[request.kind](bench)
+
+
+async def _backup(bench: _Bench) -> Finished:
+    request = bench.running.request
+    targets = backup_targets(bench.config, request.canisters)
+    effects = bench.effects("backup")
+    with bench.locked(*(target.canister for target in targets)):
+        async with contextlib.aclosing(effects):
+            await recover(effects)
+            await _delete_own_snapshots(effects)
+            backup = BackupRequest(
+                network=bench.network.name,
+                repository=bench.config.repository.path,
+                targets=targets,
+                mode=request.parameters["mode"],
+                stop_timeout_seconds=request.parameters["stop_timeout_seconds"],
+                operation=request.id,
+            )
+            return _of_backup(
+                await back_up(backup, effects, clock=bench.running.clock, progress=bench.running.progress)
+            )
+
+
+async def _delete_own_snapshots(effects: Effects) -> None:
+    """What an earlier process of this operation took and did not delete: the backup starts anew."""
+    left = snapshots_made(effects.journal.records, TAKE_SNAPSHOT)
+    owners = {attempt.snapshot_id: attempt.canister for attempt in attempts(effects.journal.records, TAKE_SNAPSHOT)}
+    for identifier in left:
+        await effects.delete_snapshot(parse_principal(owners[identifier]), identifier)
+
+
+def _of_backup(backup: BackupSet) -> Finished:
+    result = {
+        "backup": backup.name,
+        "path": str(backup.path),
+        "canisters": [entry.name for entry in backup.captured],
+        "state_bytes": sum(entry.state_bytes for entry in backup.captured),
+        "failures": [{"name": failure.target.name, "why": str(failure.error)} for failure in backup.failures],
+        "leftovers": [{"name": failure.target.name, "why": str(failure.error)} for failure in backup.leftovers],
+    }
+    if not backup.partial:
+        return Finished(f"backup {backup.name} holds {len(backup.captured)} canisters", result)
+    return Finished(
+        f"backup {backup.name} is partial: {len(backup.failures)} canisters are missing",
+        result,
+        ExitCode.PARTIAL,
+        why="; ".join(f"{failure.target.name}: {failure.error}" for failure in backup.failures),
+        next_step=next((f.error.next_step for f in backup.failures if f.error.next_step), ""),
+    )
+
+
+async def _restore(bench: _Bench) -> Finished:
+    running = bench.running
+    plan = read_plan(running.files.directory, RestorePlan)
+    effects = bench.effects("restore", canister=plan.name, shown=plan.hash, root_key_hash=plan.root_key_hash)
+    with bench.locked(plan.canister):
+        async with contextlib.aclosing(effects):
+            report = await execute(plan, effects, clock=running.clock, progress=running.progress)
+    return Finished(f"{plan.name} was restored from {plan.source.label}", report.result())
+
+
+async def _rollback(bench: _Bench) -> Finished:
+    running = bench.running
+    plan = read_plan(running.files.directory, RollbackPlan)
+    effects = bench.effects("rollback", canister=plan.name, shown=plan_hash(plan))
+    with bench.locked(plan.canister):
+        async with contextlib.aclosing(effects):
+            report = await roll_back(plan, effects, clock=running.clock, progress=running.progress)
+    return Finished(f"{plan.name} has the state before {plan.operation} again", report.result())
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(Path(sys.argv[1]), work, sys.stdin.buffer))
