@@ -16,7 +16,7 @@ import pytest
 from quri_console.config import load_config
 from quri_console.errors import CorruptionError, ExitCode, LockedError
 from quri_console.ic.encoding import candid, cbor
-from quri_console.ic.encoding.principal import parse_principal
+from quri_console.ic.encoding.principal import Principal, parse_principal
 from quri_console.localnet.builtins import CYCLES_LEDGER_ID
 from quri_console.localnet.builtins import cycles_ledger_types as types
 from quri_console.localnet.standalone import StandaloneOptions, standalone
@@ -26,7 +26,7 @@ EMPTY = StandaloneOptions(fleet=False)
 
 
 async def balance(client: RawClient) -> int:
-    account = {"owner": parse_principal("aaaaa-aa").__class__(client.sender), "subaccount": []}
+    account = {"owner": Principal(client.sender), "subaccount": []}
     argument = candid.encode([types.ACCOUNT], [account])
     answer = cbor.decode((await client.query(CYCLES_LEDGER_ID, "icrc1_balance_of", argument)).content)
     return int(candid.decode(answer["reply"]["arg"], [candid.Types.Nat])[0])

@@ -57,5 +57,5 @@ async def local_network(
     options = ServerOptions(latency_seconds=latency_seconds, old_layout=old_layout)
     async with LocalnetServer.running(network, delegated=delegated, clock=clock, options=options) as server:
         if fleet:
-            await demo_fleet.install(network, controller.principal)
+            await demo_fleet.install_fleet(network, controllers=[controller.principal])
         yield LocalNetwork(network, server, ledger, controller)
