@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from email.utils import format_datetime
-from typing import TypeVar
 
 import pytest
 
@@ -26,11 +24,11 @@ from quri_console.ic.delivery import (
 )
 from quri_console.ic.transport import ConnectionLost, HttpAnswer, HttpTransport, Unreachable
 from tests.support.front import Answer, Front, Seen, front_of
+from tests.support.passing_time import while_time_passes
 from tests.support.raw_server import raw_server, sends
 
 CALL = Destination("call", "rrkah-fqaaa-aaaaa-aaaaq-cai")
 QUERY = Destination("query", "rrkah-fqaaa-aaaaa-aaaaq-cai")
-Result = TypeVar("Result")
 
 
 def _script(*answers: Answer) -> Iterator[Answer]:
@@ -49,17 +47,6 @@ class _Scripted:
         return next(self._answers)
 
 
-async def _while_time_passes(clock: ManualClock, work: Awaitable[Result], step_seconds: float) -> Result:
-    """The result of `work`; each time it sleeps, the clock goes on."""
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        if clock.sleeping:
-            await clock.advance(step_seconds)
-        else:
-            await asyncio.wait({task}, timeout=0.01)
-    return await task
-
-
 def _until(clock: ManualClock, seconds: float) -> int:
     return clock.now_ns() + round(seconds * NANOSECONDS_PER_SECOND)
 
@@ -71,7 +58,7 @@ async def _deliver(
     try:
         courier = Courier(transport, clock)
         work = courier.deliver(destination, b"signed bytes", until_ns=_until(clock, seconds))
-        return await _while_time_passes(clock, work, 0.25)
+        return await while_time_passes(clock, work, 0.25)
     finally:
         await transport.aclose()
 
@@ -148,7 +135,7 @@ async def test_a_lost_connection_is_repeated_and_leaves_doubt() -> None:
         transport = HttpTransport(url)
         work = Courier(transport, clock).deliver(CALL, b"x", until_ns=_until(clock, 30))
         with pytest.raises(GaveUp) as caught:
-            await _while_time_passes(clock, work, 0.25)
+            await while_time_passes(clock, work, 0.25)
         await transport.aclose()
     assert isinstance(caught.value.cause, ConnectionLost)
     assert caught.value.maybe_delivered
@@ -162,7 +149,7 @@ async def test_a_host_that_never_answered_is_given_up_soon() -> None:
         transport = HttpTransport(f"http://127.0.0.1:{taken.getsockname()[1]}")
         work = Courier(transport, clock).deliver(CALL, b"x", until_ns=_until(clock, 240))
         with pytest.raises(GaveUp) as caught:
-            await _while_time_passes(clock, work, 0.25)
+            await while_time_passes(clock, work, 0.25)
         await transport.aclose()
     assert isinstance(caught.value.cause, Unreachable)
     assert not caught.value.maybe_delivered

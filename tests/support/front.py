@@ -53,6 +53,8 @@ class Front:
     arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
     hold: asyncio.Event | None = None
     """Requests wait for it when there is one."""
+    lose_next_answer: bool = False
+    """The next request reaches the network, and its answer becomes a 503."""
 
     def bodies(self, kind: str) -> list[bytes]:
         """Bodies of the requests whose path ends so."""
@@ -83,6 +85,9 @@ class Front:
         if self.hold is not None:
             await self.hold.wait()
         answer = self.hook(seen) or await self._pass_on(seen)
+        if self.lose_next_answer:
+            self.lose_next_answer = False
+            answer = Answer(503)
         headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
         if "content-length" not in answer.headers:
             headers.append((b"content-length", str(len(answer.body)).encode()))
