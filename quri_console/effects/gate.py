@@ -47,6 +47,11 @@ def expected_confirmation(network: str, canister: str) -> str:
     return f"{network}/{canister}"
 
 
+def needs_typing(kind: OperationKind, *, production: bool) -> bool:
+    """Whether `NETWORK/NAME` has to be typed for it."""
+    return production or kind in REPLACING
+
+
 def check_wanted(intention: Intention) -> None:
     """The rules that need no network; what commands ask before they start anything. Raises RefusedBySafetyRule."""
     if intention.read_only:
@@ -64,6 +69,8 @@ def check_wanted(intention: Intention) -> None:
             next_step="Look at the plan (--dry-run), then add --force.",
         )
     expected = expected_confirmation(intention.network, intention.canister)
+    if not needs_typing(intention.kind, production=intention.production):
+        return
     if intention.confirmation != expected:
         raise RefusedBySafetyRule(
             f"the confirmation does not name {expected}, so nothing was done",

@@ -132,21 +132,38 @@ async def start_backup(
     session: Session,
     canisters: Sequence[str],
     *,
-    reason: str | None = None,
     mode: Mode = "stop",
     stop_timeout_seconds: float = DEFAULT_STOP_TIMEOUT_SECONDS,
+    confirmation: str = "",
+    force: bool = False,
+    reason: str | None = None,
 ) -> OperationHandle:
     """Back up canisters (names or ids; the whole fleet when empty) in a runner.
 
     Raises RefusedBySafetyRule, UsageError, ConfigError and what reading the key raises.
     """
-    from quri_console.service.backups import backup_targets
+    from quri_console.service.backups import backup_targets, confirmed_names
 
     targets = backup_targets(session.config, canisters)
-    check_wanted(_intention(session, "backup"))
+    production = await _is_production(session)
+    check_wanted(
+        _intention(
+            session,
+            "backup",
+            production=production,
+            canister=confirmed_names(targets),
+            confirmation=confirmation,
+            force=force,
+        )
+    )
     request = _request(session, "backup", tuple(target.name for target in targets), "backup", reason)
-    parameters = {"mode": mode, "stop_timeout_seconds": stop_timeout_seconds}
-    return _start(session, dataclasses.replace(request, parameters=parameters))
+    request = dataclasses.replace(
+        request,
+        confirmation=confirmation,
+        force=force,
+        parameters={"mode": mode, "stop_timeout_seconds": stop_timeout_seconds},
+    )
+    return _start(session, request)
 
 
 async def plan_restore(

@@ -25,7 +25,7 @@ from quri_console.ic.identity import identity_from_pem
 from quri_console.restore.execute import execute
 from quri_console.restore.plan import RestorePlan, plan_hash, read_plan
 from quri_console.restore.rollback import RollbackPlan, roll_back
-from quri_console.service.backups import backup_targets
+from quri_console.service.backups import backup_targets, confirmed_names
 from quri_console.service.connect import as_shown, root_key_of
 from quri_console.service.operations import locks_folder
 
@@ -98,7 +98,7 @@ async def work(running: Running) -> Finished:
 async def _backup(bench: _Bench) -> Finished:
     request = bench.running.request
     targets = backup_targets(bench.config, request.canisters)
-    effects = bench.effects("backup")
+    effects = bench.effects("backup", canister=confirmed_names(targets))
     with bench.locked(*(target.canister for target in targets)):
         async with contextlib.aclosing(effects):
             await recover(effects)
