@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from quri_console.backup.plan import BackupPlan
     from quri_console.monitor.fleet import FleetStatus
     from quri_console.restore.plan import RestorePlan
+    from quri_console.restore.rollback import RollbackPlan
     from quri_console.service.operations import OperationHandle, OperationSummary
     from quri_console.service.thread import ServiceHandle
 
@@ -89,17 +90,39 @@ class Console:
 
         return await plan_of_backup(self.session, canisters, mode=mode, stop_timeout_seconds=stop_timeout_seconds)
 
-    async def start_backup(self, canisters: Sequence[str], *, reason: str | None = None) -> OperationHandle:
-        """Back up canisters (names or ids; all of the fleet when empty) in a runner process."""
+    async def start_backup(
+        self,
+        canisters: Sequence[str],
+        *,
+        mode: Mode = "stop",
+        stop_timeout_seconds: float = 60.0,
+        confirmation: str = "",
+        force: bool = False,
+        reason: str | None = None,
+    ) -> OperationHandle:
+        """Back up canisters (names or ids; all of the fleet when empty) in a runner process.
+
+        On a production network `force` and the typed NETWORK/NAME are needed.
+        """
         from quri_console.service import operations
 
-        return await operations.start_backup(self.session, canisters, reason=reason)
+        return await operations.start_backup(
+            self.session,
+            canisters,
+            mode=mode,
+            stop_timeout_seconds=stop_timeout_seconds,
+            confirmation=confirmation,
+            force=force,
+            reason=reason,
+        )
 
-    async def plan_restore(self, canister: str, source: str = "latest") -> RestorePlan:
+    async def plan_restore(
+        self, canister: str, source: str = "latest", *, stop_timeout_seconds: float = 60.0
+    ) -> RestorePlan:
         """What a restore would do and change; has no effects."""
         from quri_console.service import operations
 
-        return await operations.plan_restore(self.session, canister, source)
+        return await operations.plan_restore(self.session, canister, source, stop_timeout_seconds=stop_timeout_seconds)
 
     async def start_restore(
         self, plan: RestorePlan, *, confirmation: str, force: bool = False, reason: str | None = None
@@ -108,6 +131,12 @@ class Console:
         from quri_console.service import operations
 
         return await operations.start_restore(self.session, plan, confirmation=confirmation, force=force, reason=reason)
+
+    async def plan_rollback(self, operation_id: str) -> RollbackPlan:
+        """What undoing a restore would do; has no effects."""
+        from quri_console.service import operations
+
+        return await operations.plan_rollback(self.session, operation_id)
 
     async def start_rollback(
         self, operation_id: str, *, confirmation: str, force: bool = False, reason: str | None = None
@@ -118,6 +147,12 @@ class Console:
         return await operations.start_rollback(
             self.session, operation_id, confirmation=confirmation, force=force, reason=reason
         )
+
+    def resume(self, operation_id: str) -> OperationHandle:
+        """Go on with an operation whose process is gone."""
+        from quri_console.service import operations
+
+        return operations.resume(self.session, operation_id)
 
     def operations(self) -> tuple[OperationSummary, ...]:
         """All operations in the state folder, newest first."""
