@@ -240,12 +240,12 @@ def _float(kind: str, content: object, bits: object) -> float:
         return cast(float, struct.unpack(_FLOAT_CODES[kind], _exact_bits(kind, bits))[0])
     if not isinstance(content, int | float) or isinstance(content, bool):
         raise _Invalid(f"an {kind} global is not a number")
+    code = _FLOAT_CODES[kind]
     try:
-        # what does not fit into an f32 cannot have come from one
-        struct.pack(_FLOAT_CODES[kind], content)
+        # icp writes an f32 with as few digits as tell it from other f32: 0.1 means the f32 nearest to it
+        return cast(float, struct.unpack(code, struct.pack(code, content))[0])
     except (OverflowError, struct.error) as error:
         raise _Invalid(f"an {kind} global is out of range") from error
-    return float(content)
 
 
 def _exact_bits(kind: str, bits: str) -> bytes:

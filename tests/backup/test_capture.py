@@ -78,6 +78,19 @@ async def test_every_kind_of_global_is_written_exactly(lab: Laboratory) -> None:
     assert globals_[2].value != globals_[2].value  # NaN
 
 
+async def test_the_chunk_store_is_captured(lab: Laboratory) -> None:
+    canister = await lab.create()
+    chunks = [b"one chunk", bytes(1 << 20)]
+    for chunk in chunks:
+        await perform(lab.agent, change.upload_chunk(canister, chunk))
+    path = await _back_up(lab, (canister, "pig"))
+    stored = sorted((path / "pig" / "snapshot" / "wasm_chunk_store").iterdir())
+    assert {file.name: file.read_bytes() for file in stored} == {
+        f"{hashlib.sha256(chunk).hexdigest()}.bin": chunk for chunk in chunks
+    }
+    verify_backup(path)
+
+
 async def test_a_running_canister_is_running_again_before_the_download_begins(lab: Laboratory) -> None:
     canister = await lab.create()
     await _back_up(lab, (canister, "pig"))

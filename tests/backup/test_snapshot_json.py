@@ -109,6 +109,11 @@ def test_a_float_that_json_cannot_say_is_null_for_icp_and_exact_for_us() -> None
     assert _globals(again) == _globals(metadata)
 
 
+def test_an_f32_with_few_digits_is_the_f32_nearest_to_it() -> None:
+    (read,) = decode_metadata(_document(globals=[{"f32": 0.1}]), "x").globals
+    assert read == Global("f32", 0.10000000149011612)
+
+
 @pytest.mark.parametrize(("written", "value"), [("340", 340), (340, 340), ([84, 1], (1 << 32) + 84), ([], 0)])
 def test_vectors_are_read_in_every_form_that_icp_reads(written: object, value: int) -> None:
     metadata = decode_metadata(_document(globals=[{"v128": written}]), "x")

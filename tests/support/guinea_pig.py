@@ -48,7 +48,7 @@ _TEXT = f"""
   (data (i32.const 32) "{_SILENCE_TEXT}")
   (global $a (mut i32) (i32.const -5))
   (global $b (mut i64) (i64.const 1))
-  (global $c (mut f32) (f32.const nan:0x200001))
+  (global $c (mut f32) (f32.const SOME_FLOAT))
   (global $d (mut f64) (f64.const -0.0))
   (global $e (mut v128) (v128.const i32x4 3 0 0 16))
   (func (export "canister_init") (local $page i32)
@@ -72,11 +72,11 @@ _TEXT = f"""
 
 
 @cache
-def module() -> bytes:
-    """The canister's code."""
+def module(some_float: str = "nan:0x200001") -> bytes:
+    """The canister's code; `some_float` is one of its globals."""
     import wasmtime
 
-    return bytes(wasmtime.wat2wasm(_TEXT))
+    return bytes(wasmtime.wat2wasm(_TEXT.replace("SOME_FLOAT", some_float)))
 
 
 def heap() -> bytes:
@@ -173,18 +173,24 @@ class Laboratory:
 @asynccontextmanager
 async def laboratory(folder: Path) -> AsyncIterator[Laboratory]:
     """A fresh network and its controller."""
-    async with local_network() as net:
-        identity = identity_from_pem(net.controller.pem)
-        async with Agent(net.url, root_key=net.root_key, identity=identity) as agent:
-            journal = Journal(folder / "operation" / "journal.jsonl")
-            permit = Permit("backup", hashlib.sha256(net.root_key).digest())
-            effects = Effects(agent, journal, permit, clock=SystemClock())
-            lab = Laboratory(net, agent, folder, effects)
-            try:
-                yield lab
-            finally:
-                for call in lab.open_calls:
-                    call.cancel()
-                await asyncio.gather(*lab.open_calls, return_exceptions=True)
-                await effects.aclose()
-                journal.close()
+    async with local_network() as net, laboratory_on(net, folder) as lab:
+        yield lab
+
+
+@asynccontextmanager
+async def laboratory_on(net: LocalNetwork, folder: Path) -> AsyncIterator[Laboratory]:
+    """The controller's agent and effects on a network that runs."""
+    identity = identity_from_pem(net.controller.pem)
+    async with Agent(net.url, root_key=net.root_key, identity=identity) as agent:
+        journal = Journal(folder / "operation" / "journal.jsonl")
+        permit = Permit("backup", hashlib.sha256(net.root_key).digest())
+        effects = Effects(agent, journal, permit, clock=SystemClock())
+        lab = Laboratory(net, agent, folder, effects)
+        try:
+            yield lab
+        finally:
+            for call in lab.open_calls:
+                call.cancel()
+            await asyncio.gather(*lab.open_calls, return_exceptions=True)
+            await effects.aclose()
+            journal.close()
