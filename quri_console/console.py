@@ -11,10 +11,11 @@ from quri_console.config import Config, NetworkConfig, find_config_path, load_co
 from quri_console.service.session import Session
 
 if TYPE_CHECKING:
-    from quri_console.backup.browse import BackupSummary
+    from quri_console.backup.browse import BackupSummary, Verification
     from quri_console.backup.manifest import Mode
     from quri_console.backup.plan import BackupPlan
     from quri_console.monitor.fleet import FleetStatus
+    from quri_console.progress import Progress
     from quri_console.restore.plan import RestorePlan
     from quri_console.restore.rollback import RollbackPlan
     from quri_console.service.operations import OperationHandle, OperationSummary
@@ -81,6 +82,15 @@ class Console:
         from quri_console.backup.browse import list_backups
 
         return list_backups(self.config.repository.path)
+
+    def verify(self, backup: str, progress: Progress | None = None) -> Verification:
+        """Read a backup again and compare every byte with its manifest; takes as long as reading takes.
+
+        Raises UsageError when there is none of that name, CorruptionError naming the damaged file.
+        """
+        from quri_console.backup.browse import find_set, verify_backup
+
+        return verify_backup(find_set(self.config.repository.path, backup), progress)
 
     async def plan_backup(
         self, canisters: Sequence[str], *, mode: Mode = "stop", stop_timeout_seconds: float = 60.0
