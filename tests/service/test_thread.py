@@ -2,6 +2,8 @@
 
 import asyncio
 import queue
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from quri_console.console import Console
 from quri_console.localnet.faults import Delay, FaultedRequest, FaultRule
 from quri_console.monitor.fleet import FleetStatus
 from quri_console.service.thread import ServiceThread
+from tests.support.fleets import write_config
 from tests.support.watched import watched_network
 
 Pictures = queue.Queue[tuple[FleetStatus, str]]
@@ -90,3 +93,19 @@ async def test_nothing_is_published_after_stop(tmp_path: Path) -> None:
         await asyncio.to_thread(thread._thread.join, 10)
     assert not thread.alive
     assert pictures.empty()
+
+
+def test_the_first_picture_waits_for_no_network_module(tmp_path: Path) -> None:
+    config_path = write_config(tmp_path)
+    program = (
+        "import queue, sys\n"
+        "from pathlib import Path\n"
+        "from quri_console.console import Console\n"
+        "seen = queue.Queue()\n"
+        f"console = Console.open(config_path=Path({str(config_path)!r}))\n"
+        "handle = console.start_service(lambda fleet: seen.put((len(fleet.canisters), 'httpx' in sys.modules)))\n"
+        "print(*seen.get(timeout=20))\n"
+        "handle.stop()\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert finished.stdout == "2 False\n"
