@@ -59,7 +59,12 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EXIT_CODES_HELP,
 )
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration file.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Configuration file; else $QURI_CONFIG, else ~/.config/quri-console/config.toml.",
+)
 @click.option("--network", metavar="NAME", help="One of the configuration's networks; the first unless given.")
 @click.option("--read-only", is_flag=True, help="Refuse whatever would change a canister.")
 @click.option("--debug", is_flag=True, help="Show tracebacks of failures.")
