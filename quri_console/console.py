@@ -175,3 +175,9 @@ class Console:
         from quri_console.service import operations
 
         return operations.follow(self.session, operation_id)
+
+    def abort(self, operation_id: str) -> OperationHandle:
+        """Ask a running operation to end before its next effect."""
+        from quri_console.service import operations
+
+        return operations.abort(self.session, operation_id)

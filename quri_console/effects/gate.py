@@ -52,6 +52,16 @@ def needs_typing(kind: OperationKind, *, production: bool) -> bool:
     return production or kind in REPLACING
 
 
+def require_writable(kind: OperationKind, *, read_only: bool) -> None:
+    """Raise RefusedBySafetyRule in a console that changes nothing."""
+    if read_only:
+        raise RefusedBySafetyRule(
+            f"this console is read-only, so no {kind} was started",
+            why="--read-only was given",
+            next_step="Run it again without --read-only.",
+        )
+
+
 def check_wanted(intention: Intention) -> None:
     """The rules that need no network; what commands ask before they start anything. Raises RefusedBySafetyRule."""
     if intention.read_only:

@@ -12,7 +12,7 @@ from quri_console.config import Config
 from quri_console.config.model import CanisterConfig, Duty
 from quri_console.effects.calls import TAKE_SNAPSHOT
 from quri_console.effects.gate import Intention, OperationKind, check_wanted
-from quri_console.effects.journal import JOURNAL_NAME, read_records
+from quri_console.effects.journal import JOURNAL_NAME, Record, read_records
 from quri_console.effects.operation_files import (
     REQUEST,
     OperationFiles,
@@ -99,6 +99,11 @@ class OperationHandle:
     def outcome(self) -> Outcome | None:
         """How it ended; None while it runs or when its runner died."""
         return self._files.outcome()
+
+    def journal(self) -> tuple[Record, ...]:
+        """Every record of its journal, oldest first. Raises CorruptionError."""
+        path = self._files.directory / JOURNAL_NAME
+        return read_records(path)[0] if path.exists() else ()
 
     def running(self) -> bool:
         """Whether a process works on it now."""
@@ -289,6 +294,17 @@ def resume(session: Session, operation_id: str) -> OperationHandle:
     files.remove_outcome()
     files.forget_requests()
     start_runner(files, RUNNER_MODULE, key)
+    return handle
+
+
+def abort(session: Session, operation_id: str) -> OperationHandle:
+    """Ask a running operation to end before its next effect. Raises RefusedBySafetyRule when it runs no more."""
+    handle = follow(session, operation_id)
+    if not handle.running():
+        raise RefusedBySafetyRule(
+            f"{handle.id} does not run", next_step=f"See `quri-console operations show {handle.id}`."
+        )
+    handle.abort()
     return handle
 
 

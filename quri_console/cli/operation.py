@@ -1,0 +1,84 @@
+"""What commands that start operations share: the typed confirmation, following, and how it ended."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from quri_console.cli.output import BarProgress, progress_to, say, show_error, show_json
+from quri_console.errors import ExitCode, QuriError, UsageError
+
+if TYPE_CHECKING:
+    from quri_console.effects.operation_files import Outcome
+    from quri_console.service.operations import OperationHandle
+
+
+def confirmed(kind: str, network: str, name: str, given: str | None, *, feasible: bool = True) -> str:
+    """What was typed for the gate: `given`, or asked for at a terminal. Raises UsageError where nobody can be asked."""
+    from quri_console.effects.gate import expected_confirmation
+
+    expected = expected_confirmation(network, name)
+    if given:
+        return given
+    if given is not None or not sys.stdin.isatty():
+        raise UsageError(
+            f"{kind} needs --confirm where nobody can be asked" if given is None else "--confirm is empty",
+            next_step=f"Add --confirm {expected} if that is what you mean; --dry-run shows what would be done.",
+        )
+    if not feasible:
+        return ""  # the plan's failed checks are the answer; asking first would promise something else
+    return str(click.prompt(f"Type {expected} to {kind}", err=True))
+
+
+async def carry_out(handle: OperationHandle, *, as_json: bool) -> int:
+    """Follow an operation to its end and say how it ended; the exit code. Ctrl-C stops following, not the operation."""
+    progress = progress_to(sys.stderr, "json" if as_json else None)
+    if not as_json:
+        sys.stderr.write(f"Operation {handle.id}\n")
+    try:
+        async for event in handle.events():
+            progress.report(event)
+        outcome = await handle.wait()
+    except BaseException:
+        sys.stderr.write(f"\nThe operation goes on: quri-console operations show {handle.id}\n")
+        raise
+    finally:
+        if isinstance(progress, BarProgress):
+            progress.close()
+    tell(outcome, handle.id, as_json=as_json)
+    return int(outcome.exit_code)
+
+
+def tell(outcome: Outcome, operation_id: str, *, as_json: bool) -> None:
+    """How an operation ended, on standard output when it succeeded or as JSON, else as a failure."""
+    from quri_console.render.escape import escape
+
+    if as_json:
+        show_json(outcome_as_plain(outcome, operation_id))
+        return
+    if not outcome.ok:
+        show_error(QuriError(outcome.what, why=outcome.why, next_step=outcome.next_step))
+        return
+    say(escape(outcome.what), role="status-ok")
+    for name in ("downtime_seconds", "status", "health", "safety_snapshot"):
+        if outcome.result.get(name) is not None:
+            say(f"  {name.replace('_', ' ')}: {escape(str(outcome.result[name]))}")
+    for note in outcome.result.get("notes", ()):
+        say(f"  {escape(str(note))}", role="status-warning")
+    if outcome.result.get("source") and outcome.result.get("safety_snapshot"):
+        say(f"  To undo it: quri-console rollback {operation_id}", role="muted")
+
+
+def outcome_as_plain(outcome: Outcome, operation_id: str) -> dict[str, object]:
+    """An outcome as JSON values."""
+    return {
+        "operation": operation_id,
+        "exit_code": int(outcome.exit_code),
+        "ok": outcome.exit_code == ExitCode.OK,
+        "what": outcome.what,
+        "why": outcome.why,
+        "next": outcome.next_step,
+        "result": dict(outcome.result),
+    }

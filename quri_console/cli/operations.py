@@ -1,0 +1,161 @@
+"""`quri-console operations`: list, show, resume and abort operations."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from quri_console.cli.invocation import Invocation
+from quri_console.cli.operation import carry_out, outcome_as_plain
+from quri_console.cli.output import TableCell, say, show_json, show_table
+from quri_console.render.ages import short_age, utc_text
+from quri_console.render.escape import escape
+
+if TYPE_CHECKING:
+    from quri_console.effects.journal import Record
+    from quri_console.service.operations import OperationSummary
+
+ROLES = {
+    "running": "status-ok",
+    "done": "status-ok",
+    "partial": "status-warning",
+    "aborted": "status-warning",
+    "failed": "status-critical",
+    "interrupted": "status-critical",
+}
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.group("operations")
+def command() -> None:
+    """Backups, restores and rollbacks: each runs in a process of its own, whatever becomes of the terminal.
+
+    OPERATION is an operation's name, how it begins, or latest.
+    """
+
+
+@command.command("list")
+@AS_JSON
+@click.pass_obj
+def list_(invocation: Invocation, as_json: bool) -> None:
+    """List all operations, newest first."""
+    summaries = invocation.console().operations()
+    if as_json:
+        show_json({"operations": [_as_plain(summary) for summary in summaries]})
+        return
+    if not summaries:
+        say("No operations yet.")
+        return
+    show_table(("OPERATION", "AGE", "NETWORK", "CANISTERS", "STATE", "NEXT"), [_row(item) for item in summaries])
+
+
+@command.command()
+@click.argument("operation")
+@AS_JSON
+@click.pass_obj
+def show(invocation: Invocation, operation: str, as_json: bool) -> None:
+    """Show one operation: how it ended, and every effect in its journal."""
+    handle = invocation.console().follow(operation)
+    summary = handle.summary()
+    records = handle.journal()
+    if as_json:
+        show_json({**_as_plain(summary), "journal": [_record_as_plain(record) for record in records]})
+        return
+    say(f"{summary.id}  {summary.state}", role="heading")
+    for label, text in _facts(summary):
+        say(f"  {label:<16} {escape(text)}")
+    say()
+    for record in records:
+        say(f"  {utc_text(record.at_ns)}  {escape(_sentence(record))}")
+
+
+@command.command()
+@click.argument("operation")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document; progress goes to standard error.")
+@click.pass_obj
+def resume(invocation: Invocation, operation: str, as_json: bool) -> int:
+    """Go on with an operation whose process died: what it left stopped is started first."""
+    handle = invocation.console().resume(operation)
+    return asyncio.run(carry_out(handle, as_json=as_json))
+
+
+@command.command()
+@click.argument("operation")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document; progress goes to standard error.")
+@click.pass_obj
+def abort(invocation: Invocation, operation: str, as_json: bool) -> int:
+    """End a running operation before its next effect; the canister gets the status back that it had."""
+    handle = invocation.console().abort(operation)
+    return asyncio.run(carry_out(handle, as_json=as_json))
+
+
+def _row(summary: OperationSummary) -> tuple[TableCell, ...]:
+    return (
+        summary.id,
+        short_age(summary.created_at_ns, time.time_ns()),
+        escape(summary.network),
+        ", ".join(escape(name) for name in summary.canisters),
+        (summary.state, ROLES[summary.state]),
+        escape(_next_step(summary)),
+    )
+
+
+def _next_step(summary: OperationSummary) -> str:
+    if summary.state == "interrupted" or (summary.left_stopped and summary.state != "running"):
+        return f"operations resume {summary.id}"
+    if summary.kind == "restore" and summary.state == "done" and summary.safety_snapshots:
+        return f"rollback {summary.id}"
+    return ""
+
+
+def _facts(summary: OperationSummary) -> list[tuple[str, str]]:
+    outcome = summary.outcome
+    facts = [
+        ("kind", summary.kind),
+        ("network", summary.network),
+        ("canisters", ", ".join(summary.canisters)),
+        ("started", utc_text(summary.created_at_ns)),
+        ("reason", summary.reason or ""),
+        ("what", outcome.what if outcome else ""),
+        ("why", outcome.why if outcome else ""),
+        ("next", (outcome.next_step if outcome else "") or _next_step(summary)),
+        ("left stopped", ", ".join(summary.left_stopped)),
+        ("safety snapshot", ", ".join(identifier.hex() for identifier in summary.safety_snapshots)),
+        ("folder", str(summary.directory)),
+    ]
+    return [(label, text) for label, text in facts if text]
+
+
+def _sentence(record: Record) -> str:
+    fields = record.fields
+    if record.event == "intent":
+        return f"#{record.sequence} {fields['effect']} {fields['canister']} {fields.get('snapshot_id', '')}".rstrip()
+    if record.event == "outcome":
+        more = [str(fields[name]) for name in ("code", "message", "snapshot_id", "decided_by") if fields.get(name)]
+        return f"#{fields['intent']} {fields['outcome']} {' '.join(more)}".rstrip()
+    return f"{record.event} {' '.join(f'{name}={value}' for name, value in fields.items() if value)}".rstrip()
+
+
+def _as_plain(summary: OperationSummary) -> dict[str, Any]:
+    return {
+        "id": summary.id,
+        "kind": summary.kind,
+        "network": summary.network,
+        "canisters": list(summary.canisters),
+        "started_at_ns": summary.created_at_ns,
+        "state": summary.state,
+        "reason": summary.reason,
+        "left_stopped": list(summary.left_stopped),
+        "safety_snapshots": [identifier.hex() for identifier in summary.safety_snapshots],
+        "folder": str(summary.directory),
+        "outcome": None if summary.outcome is None else outcome_as_plain(summary.outcome, summary.id),
+    }
+
+
+def _record_as_plain(record: Record) -> dict[str, Any]:
+    # the signed request is for resuming, not for showing: whoever has it can send the call
+    fields = {name: value for name, value in record.fields.items() if name != "request"}
+    return {"seq": record.sequence, "at_ns": record.at_ns, "event": record.event, **fields}
