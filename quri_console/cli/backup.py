@@ -19,13 +19,8 @@ if TYPE_CHECKING:
     from quri_console.effects.operation_files import Outcome
 
 
-class Duration(click.ParamType):
-    """Seconds, written like 90s or 2m."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        return value if isinstance(value, float) else parse_duration(str(value))
+def _seconds(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
+    return parse_duration(value)
 
 
 @click.command("backup")
@@ -40,7 +35,8 @@ class Duration(click.ParamType):
 )
 @click.option(
     "--stop-timeout",
-    type=Duration(),
+    callback=_seconds,
+    metavar="DURATION",
     default="60s",
     show_default=True,
     help="When a canister has not stopped by then it is started again and left out.",
@@ -55,6 +51,7 @@ class Duration(click.ParamType):
 @click.pass_obj
 def command(
     invocation: Invocation,
+    /,
     canisters: tuple[str, ...],
     every: bool,
     mode: Literal["stop", "hot"],

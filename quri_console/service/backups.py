@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from quri_console.backup.capture import DEFAULT_STOP_TIMEOUT_SECONDS, BackupRequest, BackupSet, CaptureFailure
-from quri_console.backup.manifest import Mode
+from quri_console.backup.manifest import Mode, read_manifest
 from quri_console.backup.plan import BackupPlan, BackupTarget, plan_backup
 from quri_console.config import Config
 from quri_console.effects.operation_files import OperationRequest
@@ -49,16 +50,24 @@ def confirmed_names(targets: Sequence[BackupTarget]) -> str:
     return ",".join(target.name for target in targets)
 
 
-def backup_request(config: Config, network: str, request: OperationRequest) -> BackupRequest:
+def backup_request(config: Config, request: OperationRequest) -> BackupRequest:
     """What an operation of kind `backup` captures; its parameters are those that `start_backup` wrote."""
     return BackupRequest(
-        network=network,
+        network=request.network,
         repository=config.repository.path,
         targets=backup_targets(config, request.canisters),
         mode=request.parameters.get("mode", "stop"),
         stop_timeout_seconds=float(request.parameters.get("stop_timeout_seconds", DEFAULT_STOP_TIMEOUT_SECONDS)),
         operation=request.id,
     )
+
+
+def already_committed(path: Path) -> Finished:
+    """How a resumed backup ends whose set was on disk before its process was killed."""
+    state = "partial" if read_manifest(path).partial else "whole"
+    exit_code = ExitCode.PARTIAL if state == "partial" else ExitCode.OK
+    result = {"backup": path.name, "path": str(path), "state": state}
+    return Finished(f"Backup {path.name} was complete already", result, exit_code)
 
 
 def finished_backup(result: BackupSet) -> Finished:

@@ -9,23 +9,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from quri_console.backup.capture import BackupRequest, BackupSet, back_up
+from quri_console.backup.capture import back_up
+from quri_console.backup.resume import tidy_up
 from quri_console.config import Config, NetworkConfig, load_config
-from quri_console.effects.calls import TAKE_SNAPSHOT
 from quri_console.effects.gate import Intention, OperationKind, admit
 from quri_console.effects.lock import operate_lock
 from quri_console.effects.perform import Effects
 from quri_console.effects.recover import recover
-from quri_console.effects.replay import attempts, snapshots_made
 from quri_console.effects.runner import Finished, Running, run
-from quri_console.errors import ExitCode, UsageError
+from quri_console.errors import UsageError
 from quri_console.ic.agent import Agent
-from quri_console.ic.encoding.principal import Principal, parse_principal
+from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.identity import identity_from_pem
 from quri_console.restore.execute import execute
 from quri_console.restore.plan import RestorePlan, plan_hash, read_plan
 from quri_console.restore.rollback import RollbackPlan, roll_back
-from quri_console.service.backups import backup_targets, confirmed_names
+from quri_console.service.backups import already_committed, backup_request, confirmed_names, finished_backup
 from quri_console.service.connect import as_shown, root_key_of
 from quri_console.service.operations import locks_folder
 
@@ -96,52 +95,20 @@ async def work(running: Running) -> Finished:
 
 
 async def _backup(bench: _Bench) -> Finished:
-    request = bench.running.request
-    targets = backup_targets(bench.config, request.canisters)
-    effects = bench.effects("backup", canister=confirmed_names(targets))
-    with bench.locked(*(target.canister for target in targets)):
+    running = bench.running
+    request = backup_request(bench.config, running.request)
+    effects = bench.effects("backup", canister=confirmed_names(request.targets))
+    with bench.locked(*(target.canister for target in request.targets)):
         async with contextlib.aclosing(effects):
             await recover(effects)
-            await _delete_own_snapshots(effects)
-            backup = BackupRequest(
-                network=bench.network.name,
-                repository=bench.config.repository.path,
-                targets=targets,
-                mode=request.parameters["mode"],
-                stop_timeout_seconds=request.parameters["stop_timeout_seconds"],
-                operation=request.id,
+            # an earlier process of this operation may have been killed on either side of the commit
+            committed = await tidy_up(effects)
+            if committed is not None:
+                return already_committed(committed)
+            result = await back_up(
+                request, effects, clock=running.clock, progress=running.progress, checkpoint=running.checkpoint
             )
-            return _of_backup(
-                await back_up(backup, effects, clock=bench.running.clock, progress=bench.running.progress)
-            )
-
-
-async def _delete_own_snapshots(effects: Effects) -> None:
-    """What an earlier process of this operation took and did not delete: the backup starts anew."""
-    left = snapshots_made(effects.journal.records, TAKE_SNAPSHOT)
-    owners = {attempt.snapshot_id: attempt.canister for attempt in attempts(effects.journal.records, TAKE_SNAPSHOT)}
-    for identifier in left:
-        await effects.delete_snapshot(parse_principal(owners[identifier]), identifier)
-
-
-def _of_backup(backup: BackupSet) -> Finished:
-    result = {
-        "backup": backup.name,
-        "path": str(backup.path),
-        "canisters": [entry.name for entry in backup.captured],
-        "state_bytes": sum(entry.state_bytes for entry in backup.captured),
-        "failures": [{"name": failure.target.name, "why": str(failure.error)} for failure in backup.failures],
-        "leftovers": [{"name": failure.target.name, "why": str(failure.error)} for failure in backup.leftovers],
-    }
-    if not backup.partial:
-        return Finished(f"backup {backup.name} holds {len(backup.captured)} canisters", result)
-    return Finished(
-        f"backup {backup.name} is partial: {len(backup.failures)} canisters are missing",
-        result,
-        ExitCode.PARTIAL,
-        why="; ".join(f"{failure.target.name}: {failure.error}" for failure in backup.failures),
-        next_step=next((f.error.next_step for f in backup.failures if f.error.next_step), ""),
-    )
+    return finished_backup(result)
 
 
 async def _restore(bench: _Bench) -> Finished:

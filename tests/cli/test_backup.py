@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from quri_console.backup.browse import list_backups, list_unfinished, verify_backup
+from quri_console.console import Console
+from quri_console.ic.encoding.principal import parse_principal
+from quri_console.localnet.canister import RunState
+from quri_console.localnet.demo_fleet import FLEET
+from quri_console.localnet.faults import Delay, FaultRule
+from quri_console.service.operations import resume
+from tests.support.operator_command import Operator, operator_on_fleet
+
+NAMES = [item.name for item in FLEET]
+
+
+@pytest.fixture
+async def operator(tmp_path: Path) -> AsyncIterator[Operator]:
+    async with operator_on_fleet(tmp_path) as opened:
+        yield opened
+
+
+def _canister(operator: Operator, name: str):  # type: ignore[no-untyped-def]  # the network's own record of it
+    identifier = next(item.id for item in FLEET if item.name == name)
+    return operator.net.network.subnet.get(parse_principal(identifier).bytes)
+
+
+async def test_the_whole_fleet_is_backed_up_listed_and_verified(operator: Operator) -> None:
+    backup = await operator("backup")
+    assert backup.code == 0, backup.errors
+    assert f"holds {', '.join(NAMES)}" in backup.output
+    assert "stop → take a snapshot → start → download and verify" in backup.errors
+    (summary,) = list_backups(operator.repository)
+    assert [entry.name for entry in summary.canisters] == NAMES
+    verify_backup(summary.path)
+    listed = await operator("list")
+    assert summary.name in listed.output
+    assert (await operator("verify", "--all")).code == 0
+    assert (await operator("show", summary.name, "--json")).json()["state"] == "whole"
+    for name in NAMES:
+        assert _canister(operator, name).run_state is RunState.RUNNING
+        assert not _canister(operator, name).snapshots
+
+
+async def test_a_backup_is_also_json(operator: Operator) -> None:
+    backup = await operator("backup", "registry", "--json", "--reason", "before the upgrade")
+    document = backup.json()
+    assert (backup.code, document["exit_code"], document["state"]) == (0, 0, "whole")
+    assert [entry["name"] for entry in document["canisters"]] == ["registry"]
+    assert verify_backup(Path(document["path"])).canisters == ("registry",)
+
+
+async def test_a_dry_run_changes_nothing(operator: Operator) -> None:
+    planned = await operator("backup", "--dry-run", "--json")
+    document = planned.json()
+    assert planned.code == 0
+    assert [part["name"] for part in document["canisters"]] == NAMES
+    assert document["estimated_cycles"] > 4 * 2_000_000_000
+    assert not operator.repository.exists()
+    assert all(_canister(operator, name).snapshots_made == 0 for name in NAMES)
+
+
+async def test_one_canister_that_cannot_be_backed_up_makes_the_set_partial(operator: Operator) -> None:
+    registry = _canister(operator, "registry")
+    registry.settings = replace(registry.settings, controllers=(b"\x01" * 28 + b"\x02",))
+    backup = await operator("backup", "registry", "rune-engine", "--json")
+    document = backup.json()
+    assert backup.code == 3
+    assert [failure["name"] for failure in document["failures"]] == ["registry"]
+    assert "does not control registry" in document["failures"][0]["what"]
+    assert "registry: cannot be backed up" in backup.errors
+    (summary,) = list_backups(operator.repository)
+    assert [entry.name for entry in summary.canisters] == ["rune-engine"]
+    alone = await operator("backup", "registry")
+    assert alone.code == 15
+    assert len(list_backups(operator.repository)) == 1
+    assert list_unfinished(operator.repository) == ()
+
+
+async def test_production_needs_force_and_the_typed_name(operator: Operator) -> None:
+    operator.edit("production = false", "production = true")
+    for arguments in ((), ("--force",), ("--confirm", "local/registry"), ("--force", "--confirm", "local/rune-engine")):
+        refused = await operator("backup", "registry", *arguments)
+        assert refused.code == 14, refused.errors
+    assert _canister(operator, "registry").snapshots_made == 0
+    allowed = await operator("backup", "registry", "--force", "--confirm", "local/registry")
+    assert allowed.code == 0, allowed.errors
+
+
+async def test_read_only_refuses(operator: Operator) -> None:
+    refused = await operator("--read-only", "backup", "registry")
+    assert refused.code == 14
+    assert _canister(operator, "registry").snapshots_made == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("nobody",), 2),
+        (("registry", "--all"), 2),
+        (("--mode", "warm"), 2),
+        (("--stop-timeout", "soon"), 2),
+        (("--stop-timeout", "0s"), 2),
+    ],
+)
+async def test_wrong_usage_is_said(operator: Operator, arguments: tuple[str, ...], code: int) -> None:
+    assert (await operator("backup", *arguments)).code == code
+
+
+async def test_a_key_that_others_may_read_is_refused(operator: Operator) -> None:
+    (operator.folder / "controller.pem").chmod(0o644)
+    refused = await operator("backup", "registry")
+    assert refused.code != 0
+    assert "controller.pem" in refused.errors
+
+
+async def test_the_backup_goes_on_when_the_command_is_killed(operator: Operator) -> None:
+    operator.net.faults.add(FaultRule(Delay(0.2), method="read_canister_snapshot_data", count=None))
+    process = await operator.start("backup", "registry", "--json")
+    assert process.stderr is not None
+    while b'"phase": "download"' not in await process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+    assert list_backups(operator.repository) == ()
+    outcome = await Console.open(config_path=operator.config).follow("latest").wait()
+    assert outcome.ok
+    (summary,) = list_backups(operator.repository)
+    verify_backup(summary.path)
+
+
+async def test_a_backup_whose_runner_is_killed_is_resumed(operator: Operator) -> None:
+    operator.net.faults.add(FaultRule(Delay(0.2), method="read_canister_snapshot_data", count=None))
+    process = await operator.start("backup", "registry", "--json")
+    assert process.stderr is not None
+    while b'"phase": "download"' not in await process.stderr.readline():
+        pass
+    handle = Console.open(config_path=operator.config).follow("latest")
+    _kill_runner(handle.directory)
+    assert await process.wait() == 1
+    assert len(list_unfinished(operator.repository)) == 1
+    operator.net.faults.clear()
+    outcome = await resume(Console.open(config_path=operator.config).session, handle.id).wait()
+    assert outcome.ok, outcome
+    assert list_unfinished(operator.repository) == ()
+    assert len(list_backups(operator.repository)) == 1
+    assert not _canister(operator, "registry").snapshots
+    assert _canister(operator, "registry").run_state is RunState.RUNNING
+
+
+def _kill_runner(directory: Path) -> None:
+    """SIGKILL to the process that works on the operation in `directory`, and to no other."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                arguments = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if str(directory).encode() in arguments:
+                os.kill(int(entry.name), signal.SIGKILL)

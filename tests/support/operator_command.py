@@ -1,0 +1,90 @@
+"""The installed command as an operator runs it, on a local network of the test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quri_console.localnet.configuration import (
+    CONTROLLER_FILE,
+    ConfiguredCanister,
+    Controller,
+    write_configuration,
+    write_private,
+)
+from tests.support.networks import LocalNetwork, local_network
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    output: str
+    errors: str
+
+    def json(self) -> Any:
+        return json.loads(self.output)
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A configuration in a folder, and the command that uses it."""
+
+    net: LocalNetwork
+    folder: Path
+    config: Path
+
+    @property
+    def repository(self) -> Path:
+        from quri_console.config import load_config
+
+        return load_config(self.config).repository.path
+
+    async def __call__(self, *arguments: str) -> Ended:
+        """Run one command line to its end."""
+        process = await self.start(*arguments)
+        output, errors = await asyncio.wait_for(process.communicate(), 120)
+        assert process.returncode is not None
+        return Ended(process.returncode, output.decode(), errors.decode())
+
+    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+        """Begin one command line."""
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "quri_console",
+            "--config",
+            str(self.config),
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "NO_COLOR": "1"},
+        )
+
+    def edit(self, old: str, new: str) -> None:
+        """Change the configuration's text."""
+        text = self.config.read_text()
+        assert old in text
+        self.config.write_text(text.replace(old, new))
+
+
+@asynccontextmanager
+async def operator_on_fleet(folder: Path) -> AsyncIterator[Operator]:
+    """An operator who controls the demo fleet on a fresh network."""
+    from quri_console.localnet.demo_fleet import FLEET
+
+    controller = Controller.make()
+    write_private(folder / CONTROLLER_FILE, controller.pem)
+    async with local_network(fleet=True, controller=controller) as net:
+        canisters = [ConfiguredCanister(item.name, item.id) for item in FLEET]
+        config = write_configuration(folder, url=net.url, root_key=net.root_key, canisters=canisters)
+        yield Operator(net, folder, config)
