@@ -22,6 +22,20 @@ LAYOUTS = {
 CASES = [(layout, key) for layout in LAYOUTS for key in ("given", "fetched")]
 
 
+async def create(icp: Icp) -> str:
+    """A new canister without code, paid from the cycles ledger."""
+    return (await icp("canister", "create", "--detached", "--quiet")).out.strip()
+
+
+async def install(icp: Icp, folder: Path, module: bytes) -> str:
+    """A new canister with a module, which passes through a file in `folder`."""
+    canister = await create(icp)
+    path = folder / "module.wasm"
+    path.write_bytes(module)
+    await icp("canister", "install", canister, "--wasm", str(path))
+    return canister
+
+
 @dataclass(frozen=True)
 class Operator:
     """Somebody with the official client, an identity in it, and a network."""
@@ -32,15 +46,11 @@ class Operator:
 
     async def create(self) -> str:
         """A new canister without code, paid from the cycles ledger."""
-        return (await self.icp("canister", "create", "--detached", "--quiet")).out.strip()
+        return await create(self.icp)
 
     async def install(self, module: bytes) -> str:
         """A new canister with a module."""
-        canister = await self.create()
-        path = self.folder / "module.wasm"
-        path.write_bytes(module)
-        await self.icp("canister", "install", canister, "--wasm", str(path))
-        return canister
+        return await install(self.icp, self.folder, module)
 
     async def ask(self, canister: str, method: str, arguments: str = "()", *options: str) -> str:
         """What a method answers, in Candid text."""
