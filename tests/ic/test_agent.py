@@ -226,7 +226,8 @@ async def test_node_keys_are_read_once_for_all_canisters() -> None:
         await read.canister_status(agent, canister, form="query")
         await ledger.balance_of(agent, ANONYMOUS)
         await ledger.balance_of(agent, ANONYMOUS)
-        assert front.paths() == ["v3/query", "v3/read_state", "v3/query", "v3/query"]
+        assert sorted(front.paths()[:2]) == ["v3/query", "v3/read_state"]
+        assert front.paths()[2:] == ["v3/query", "v3/query"]
 
 
 async def test_node_keys_are_read_again_for_a_node_that_joined() -> None:
@@ -253,10 +254,10 @@ async def test_node_keys_are_read_again_for_a_node_that_joined() -> None:
 async def test_node_keys_are_read_again_after_five_minutes() -> None:
     clock = ManualClock()
     async with local_network(clock=clock) as net, front_of(net.url) as front, agent_of(net, url=front.url) as agent:
-        for seconds in (0, 299, 2):
+        for seconds, reads in ((0, 1), (299, 1), (2, 2)):
             await clock.advance(seconds)
             await ledger.balance_of(agent, ANONYMOUS)
-        assert front.paths() == ["v3/query", "v3/read_state", "v3/query", "v3/query", "v3/read_state"]
+            assert front.paths().count("v3/read_state") == reads
 
 
 async def test_an_answer_of_a_node_that_no_certificate_names_is_refused() -> None:
@@ -277,7 +278,7 @@ async def test_an_answer_of_a_node_that_no_certificate_names_is_refused() -> Non
     ):
         with pytest.raises(UnknownNode):
             await ledger.balance_of(agent, ANONYMOUS)
-        assert front.paths() == ["v3/query", "v3/read_state", "v3/read_state"]
+        assert sorted(front.paths()) == ["v3/query", "v3/read_state", "v3/read_state"]
 
 
 async def test_a_query_answer_without_signatures_is_refused() -> None:
