@@ -109,7 +109,7 @@ class ManagementCanister:
             raise words.no_management_method(ingress.method)
         record = self._decoded(method, ingress.argument)
         if method.target:
-            self._check_access(method, self._subnet.get(principal_bytes(record[method.target])), ingress.caller)
+            self._check_access(method, self._target(method, record, ingress.caller), ingress.caller)
 
     def charge(self, ingress: Ingress) -> None:
         """Let the canister that the call is about pay for receiving it; one that is frozen pays what it has."""
@@ -132,7 +132,7 @@ class ManagementCanister:
             raise words.no_management_method(name)
         record = self._decoded(method, argument)
         if method.target:
-            self._check_access(method, self._subnet.get(principal_bytes(record[method.target])), sender)
+            self._check_access(method, self._target(method, record, sender), sender)
         return await method.handler(Invocation(self._subnet, self._executor, sender, is_canister, record, cycles))
 
     def _method(self, name: str) -> Method:
@@ -148,6 +148,13 @@ class ManagementCanister:
         record = _record(method, argument)
         self._newest = (method, argument, record)
         return record
+
+    def _target(self, method: Method, record: Mapping[str, Any], sender: bytes) -> Canister:
+        identifier = principal_bytes(record[method.target])
+        builtin = self._subnet.builtins.get(identifier)
+        if builtin is not None:  # it exists, but nobody controls it
+            raise words.not_controller(identifier, builtin.controllers, sender)
+        return self._subnet.get(identifier)
 
     def _check_access(self, method: Method, canister: Canister, sender: bytes) -> None:
         controllers = canister.settings.controllers

@@ -27,6 +27,12 @@ async def test_only_controllers_control(operator: Operator) -> None:
     assert (await icp("canister", "status", canister, "--json")).json["status"] == "Running"
 
 
+async def test_nobody_controls_the_cycles_ledger_but_everybody_sees_that_it_is_there(operator: Operator) -> None:
+    ledger = "um5iw-rqaaa-aaaaq-qaaba-cai"
+    assert (await operator.icp("canister", "status", ledger, "--json")).json["controllers"] == []
+    assert "IC0512" in await operator.icp.refused("canister", "stop", ledger)
+
+
 async def test_a_stopped_canister_serves_nobody(operator: Operator, counter: bytes) -> None:
     canister = await operator.install(counter)
     await operator.icp("canister", "stop", canister)
