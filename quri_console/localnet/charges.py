@@ -44,10 +44,13 @@ class Prices:
         """Cycles that a compute allocation costs each second."""
         return self.time_scale * self.compute_percent_second * allocation_percent
 
-    def execution(self, instructions: int, *, is_wasm64: bool = False) -> int:
+    def instructions(self, count: int, *, is_64_bit: bool = False) -> int:
+        """Cycles of executed instructions."""
+        return count * (self.instruction_64_bit if is_64_bit else self.instruction_32_bit)
+
+    def execution(self, instructions: int, *, is_64_bit: bool = False) -> int:
         """Cycles of one executed update message."""
-        rate = self.instruction_64_bit if is_wasm64 else self.instruction_32_bit
-        return self.update_message + rate * instructions
+        return self.update_message + self.instructions(instructions, is_64_bit=is_64_bit)
 
     def ingress(self, size_bytes: int) -> int:
         """Cycles of receiving one ingress message."""

@@ -220,7 +220,9 @@ class Executor:
 
 def charge_execution(subnet: Subnet, canister: Canister, outcome: Outcome) -> None:
     """Take what an execution costs and keep what it printed."""
-    subnet.accounts.consume(canister, subnet.prices.execution(outcome.instructions), Use.INSTRUCTIONS)
+    is_64_bit = canister.instance is not None and canister.instance.is_64_bit
+    cost = subnet.prices.execution(outcome.instructions, is_64_bit=is_64_bit)
+    subnet.accounts.consume(canister, cost, Use.INSTRUCTIONS)
     for content in outcome.logs:
         canister.log.append(content, subnet.clock.now_ns(), canister.settings.log_memory_limit)
 

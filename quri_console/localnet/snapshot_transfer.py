@@ -66,7 +66,7 @@ async def read_data(call: Invocation) -> Reply:
     else:
         data = _slice(snapshot, kind, wanted["offset"], wanted["size"])
         charged_bytes = len(data)
-    cost = call.subnet.prices.execution(SNAPSHOT_READ_BASE_INSTRUCTIONS + charged_bytes)
+    cost = call.subnet.prices.instructions(SNAPSHOT_READ_BASE_INSTRUCTIONS + charged_bytes)
     call.subnet.accounts.charge(canister, cost, Use.INSTRUCTIONS, "Canister snapshotting")
     return Reply(b"".join((_CHUNK_REPLY_HEADER, leb128.encode_unsigned(len(data)), data)))
 
@@ -145,7 +145,7 @@ async def upload_data(call: Invocation) -> Reply:
         raise words.snapshot_immutable()
     kind, place = next(iter(call.record["kind"].items()))
     instructions = SNAPSHOT_CHUNK_UPLOAD_INSTRUCTIONS if kind == "wasm_chunk" else len(chunk)
-    cost = call.subnet.prices.execution(instructions)
+    cost = call.subnet.prices.instructions(instructions)
     call.subnet.accounts.charge(canister, cost, Use.INSTRUCTIONS, "Canister snapshotting")
     if kind == "wasm_chunk":
         store_chunk(snapshot.chunk_store, chunk)

@@ -44,7 +44,7 @@ def replaced_snapshot(call: Invocation, canister: Canister) -> StoredSnapshot | 
 def charge_snapshot(call: Invocation, canister: Canister, size_bytes: int, replaced: StoredSnapshot | None) -> None:
     """Take the cost of a new snapshot; raises IC0207 where holding it would freeze the canister."""
     accounts = call.subnet.accounts
-    cost = call.subnet.prices.execution(SNAPSHOT_BASE_INSTRUCTIONS + size_bytes)
+    cost = call.subnet.prices.instructions(SNAPSHOT_BASE_INSTRUCTIONS + size_bytes)
     growth = size_bytes - (replaced.total_size_bytes if replaced else 0)
     missing = cost + accounts.effective_limit(canister, growth) - canister.cycles
     if missing > 0:
@@ -150,7 +150,7 @@ def charge_load(call: Invocation, canister: Canister, snapshot: StoredSnapshot) 
     """Take the cost of a load; raises IC0207 where the loaded memory would freeze the canister."""
     code = canister.instance
     held = len(canister.module) + (code.heap_bytes + code.stable_bytes if code else 0)
-    cost = call.subnet.prices.execution(SNAPSHOT_BASE_INSTRUCTIONS + snapshot.memory_bytes)
+    cost = call.subnet.prices.instructions(SNAPSHOT_BASE_INSTRUCTIONS + snapshot.memory_bytes)
     growth = max(0, snapshot.memory_bytes - held)
     missing = cost + call.subnet.accounts.effective_limit(canister, growth) - canister.cycles
     if missing > 0:

@@ -9,13 +9,8 @@ import pytest
 from quri_console.ic.encoding import candid
 from quri_console.localnet import management_types as types
 from quri_console.localnet.messages import Reject, Reply
-from tests.support.direct import complete
+from tests.support.direct import complete, settle_loop
 from tests.support.modules import counter_module
-
-
-async def settle_loop(turns=50):
-    for _ in range(turns):
-        await asyncio.sleep(0)
 
 
 def relay(callee: bytes, method: str, *, cycles: int = 0, trap: bool = False) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,12 @@ from quri_console.localnet.network import Network
 
 ALICE = b"\x11" * 28 + b"\x02"
 BOB = b"\x22" * 28 + b"\x02"
+
+
+async def settle_loop(turns: int = 50) -> None:
+    """Let everything run that is ready to run."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
 
 
 def complete(kind: Any, value: Any) -> Any:
