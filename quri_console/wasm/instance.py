@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 # The handler modules register the System API by being imported.
 from quri_console.wasm import system_api_canister, system_api_messages
 from quri_console.wasm.compiler import CompiledModule, compile_module
-from quri_console.wasm.errors import InvalidModule, StateMismatch
+from quri_console.wasm.errors import InvalidModule
 from quri_console.wasm.execution import Execution, context_letter, instruction_limit
+from quri_console.wasm.fit import check_kept_heap, check_state
 from quri_console.wasm.heap import CommittedHeap, new_heap
 from quri_console.wasm.machine import Factory, Machine, Trapped
 from quri_console.wasm.messages import Call, Callback, Environment, Outcome, OutgoingCall, Trap, TrapKind
 from quri_console.wasm.requirements import PRIVATE, PUBLIC
 from quri_console.wasm.stable_memory import StableMemory
-from quri_console.wasm.state import WASM_PAGE_BYTES, CanisterState, GlobalValue
+from quri_console.wasm.state import CanisterState, GlobalValue
 from quri_console.wasm.system_api import Host
 
 __all__ = [
@@ -97,9 +98,10 @@ class CanisterInstance:
     def restore(cls, state: CanisterState, *, canister_id: bytes, environment: Environment) -> CanisterInstance:
         """Put a state back; neither data segments nor the start function run. Raises InvalidModule, StateMismatch."""
         instance = cls(compile_module(state.module), canister_id, environment)
-        _check_fit(instance._module, state)
+        check_state(state, instance._module.plan)
         instance._globals = state.globals
         instance._set_heap(state.heap)
+        instance._globals = instance._machine.read_globals()  # immutable ones are the module's
         instance._stable = StableMemory.of(state.stable_memory)
         instance.certified_data = state.certified_data
         instance.global_timer_ns = state.global_timer_ns
@@ -330,6 +332,8 @@ class CanisterInstance:
 
     def _replace(self, compiled: CompiledModule, *, keep_heap: bool) -> None:
         kept = self._machine.read(0, self._machine.memory_bytes) if keep_heap else None
+        if kept is not None:
+            check_kept_heap(len(kept), compiled.plan)
         self._module = compiled
         self._factory = Factory(compiled, self._host.resolve)
         self._machine = self._new_machine()
@@ -352,21 +356,6 @@ class CanisterInstance:
         self._stable = StableMemory.of(before.stable_memory)
         self.certified_data = before.certified_data
         self.global_timer_ns = before.global_timer_ns
-
-
-def _check_fit(module: CompiledModule, state: CanisterState) -> None:
-    expected = [slot.kind for slot in module.plan.globals]
-    actual = [value.kind for value in state.globals]
-    minimum = module.plan.memory.minimum_bytes if module.plan.memory else 0
-    problem = ""
-    if actual != expected:
-        problem = f"the module has the globals {expected}, the state {actual}"
-    elif len(state.heap) % WASM_PAGE_BYTES or len(state.stable_memory) % WASM_PAGE_BYTES:
-        problem = "its memories are not whole pages of 65,536 bytes"
-    elif len(state.heap) < minimum or (module.plan.memory is None and state.heap):
-        problem = f"the module needs {minimum:,} bytes of memory, the state has {len(state.heap):,}"
-    if problem:
-        raise StateMismatch("The state does not fit its module", why=problem)
 
 
 def _outcome(execution: Execution, trap: Trap | None, instructions: int) -> Outcome:

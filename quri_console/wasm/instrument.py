@@ -59,10 +59,15 @@ class Memory:
 
     is_64_bit: bool
     minimum_pages: int
+    maximum_pages: int
 
     @property
     def minimum_bytes(self) -> int:
         return self.minimum_pages * WASM_PAGE_BYTES
+
+    @property
+    def maximum_bytes(self) -> int:
+        return self.maximum_pages * WASM_PAGE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +164,10 @@ def _memories(reader: Reader) -> Iterator[Memory]:
         flags = reader.unsigned()
         if flags & ~0x05:
             raise malformed("it declares a shared memory or one with custom page sizes")
+        is_64_bit = bool(flags & 0x04)
         minimum = reader.unsigned()
-        if flags & 0x01:
-            reader.unsigned()
-        yield Memory(bool(flags & 0x04), minimum)
+        maximum = reader.unsigned() if flags & 0x01 else (1 << 48 if is_64_bit else 1 << 16)
+        yield Memory(is_64_bit, minimum, maximum)
 
 
 def _read_globals(reader: Reader, found: _Findings) -> None:
