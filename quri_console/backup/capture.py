@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from quri_console.effects.perform import Effects
 
 DEFAULT_STOP_TIMEOUT_SECONDS = 60.0
+STOPPED_PATIENCE_SECONDS = 4.0
+"""How long a canister is kept stopped because the network limits the rate of snapshots; it may mean 10 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,7 @@ class _Job:
         await self.effects.stop_canister(target.canister, timeout_seconds=self.request.stop_timeout_seconds)
         try:
             self._report("snapshot", target)
-            snapshot = await self.effects.take_snapshot(target.canister)
+            snapshot = await self.effects.take_snapshot(target.canister, patience_seconds=STOPPED_PATIENCE_SECONDS)
         except BaseException:
             await self.effects.bring_back(target.canister)
             raise

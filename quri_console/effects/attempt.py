@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -57,20 +58,24 @@ class Attempts:
         *,
         found: Callable[[Snapshot], T] | None = None,
         result: Callable[[T], dict[str, object]] | None = None,
+        patience_seconds: float = math.inf,
     ) -> T:
         """Attempt an effect until the network has answered; waits and tries again while it is rate limited.
 
         `found` turns a snapshot that turned up after a lost reply into the answer, `result` the answer
-        into journal fields. Raises Rejected, EffectUndecided, NetworkError, StateFolderUnusable.
+        into journal fields. A rate limit is waited for at most `patience_seconds`, and for about 10 minutes.
+        Raises Rejected, EffectUndecided, NetworkError, StateFolderUnusable.
         """
-        for delay in (*RATE_LIMIT_DELAYS_SECONDS, None):
+        waited = 0.0
+        for delay in (*RATE_LIMIT_DELAYS_SECONDS, math.inf):
+            waited += delay
             try:
                 return await self._until_decided(effect, call, found, result or (lambda _: {}))
             except Rejected as rejection:
-                if delay is None or not is_rate_limit(effect.kind, rejection):
+                if waited > patience_seconds or delay == math.inf or not is_rate_limit(effect.kind, rejection):
                     raise
             await self.clock.sleep(delay)
-        raise AssertionError("the last delay is None")
+        raise AssertionError("the last delay is infinite")
 
     async def _until_decided(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 
 from quri_console.clock import Clock, SystemClock
@@ -138,8 +139,13 @@ class Effects:
         if self.status_before(canister) == "running":
             await self.start_canister(canister)
 
-    async def take_snapshot(self, canister: Principal, *, replace: bytes | None = None) -> Snapshot:
-        """Copy the state on chain; `replace` is deleted once the new one exists. Raises Rejected, EffectUndecided."""
+    async def take_snapshot(
+        self, canister: Principal, *, replace: bytes | None = None, patience_seconds: float = math.inf
+    ) -> Snapshot:
+        """Copy the state on chain; `replace` is deleted once the new one exists. Raises Rejected, EffectUndecided.
+
+        `patience_seconds` bounds the wait for a rate limit, for a canister that stands still meanwhile.
+        """
         self._checkpoint()
         details: dict[str, object] = {} if replace is None else {"replaced": replace.hex()}
         return await self.attempts.run(
@@ -147,6 +153,7 @@ class Effects:
             snapshot_change.take_canister_snapshot(canister, replace=replace),
             found=lambda snapshot: snapshot,
             result=lambda snapshot: {"snapshot_id": snapshot.id.hex(), "taken_at_ns": snapshot.taken_at_ns},
+            patience_seconds=patience_seconds,
         )
 
     async def load_snapshot(self, canister: Principal, snapshot_id: bytes) -> None:

@@ -5,7 +5,9 @@ import json
 import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -17,11 +19,14 @@ from quri_console.backup.interchange import read_snapshot_directory
 from quri_console.clock import SystemClock
 from quri_console.effects.stop import StopTimedOut
 from quri_console.errors import Cancelled, CorruptionError, ExitCode, NotAuthorised, RefusedBySafetyRule
+from quri_console.ic.agent import Rejected
 from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.management import change, snapshot_change
 from quri_console.ic.management.read import list_canister_snapshots
 from quri_console.ic.prepared import perform
 from quri_console.localnet.faults import DropAfter, DropBefore, FaultRule, Refuse, Truncate
+from quri_console.localnet.management import Invocation
+from quri_console.localnet.messages import ErrorCode, Rejection, Reply
 from tests.support.guinea_pig import Laboratory, heap, laboratory, module, stable_memory
 
 CLOCK = SystemClock()
@@ -300,4 +305,36 @@ async def test_a_stop_that_hangs_ends_with_the_canister_running(lab: Laboratory)
     await lab.occupy(canister)
     with pytest.raises(StopTimedOut):
         await _back_up(lab, (canister, "pig"), stop_timeout_seconds=1)
+    await _untouched(lab, canister)
+
+
+def _limit_rate_of_snapshots(lab: Laboratory, times: int) -> list[str]:
+    """Let the network refuse the first `times` snapshots for now; the list tells the canister's status each time."""
+    management = lab.net.network.management
+    method, seen = management._methods["take_canister_snapshot"], []
+
+    async def handler(invocation: Invocation) -> Reply:
+        seen.append(str(invocation.canister.run_state))
+        if len(seen) <= times:
+            raise Rejection(cast(ErrorCode, 210), "Canister is heap delta rate limited.")
+        return await method.handler(invocation)
+
+    management._methods = {**management._methods, "take_canister_snapshot": replace(method, handler=handler)}
+    return seen
+
+
+async def test_a_rate_limit_that_passes_soon_is_waited_for(lab: Laboratory) -> None:
+    canister = await lab.create()
+    seen = _limit_rate_of_snapshots(lab, 1)
+    await _back_up(lab, (canister, "pig"))
+    assert seen == ["stopped", "stopped"]
+    await _committed_and_clean(lab, canister)
+
+
+async def test_a_canister_is_not_kept_stopped_for_a_rate_limit_that_lasts(lab: Laboratory) -> None:
+    canister = await lab.create()
+    seen = _limit_rate_of_snapshots(lab, 1000)
+    with pytest.raises(Rejected, match="IC0210"):
+        await _back_up(lab, (canister, "pig"))
+    assert len(seen) == 3  # at once, after 1 s, after 2 s more
     await _untouched(lab, canister)
