@@ -1,7 +1,8 @@
 """A network put into a folder when it stops and taken out of it when it starts, bit for bit.
 
-`network.json` names everything small and, by SHA-256, the blobs beside it. Blobs are written first and the JSON file is
-replaced in one step, so that a crash leaves the older state whole.
+`network.json` (a line with format and digest, then the document) holds everything small and names, by SHA-256, the
+blobs beside it. Blobs are written first and the file is replaced in one step, so that a crash leaves the older state
+whole.
 """
 
 from __future__ import annotations
@@ -27,11 +28,12 @@ def save(network: Network, folder: Path) -> None:
     for canister in list(network.subnet.canisters.values()):
         network.subnet.accounts.settle(canister)
     document = {
-        "format": FORMAT_VERSION,
         "next_number": network.subnet.next_number,
         "canisters": [record_of(canister, blobs.put) for canister in network.subnet.canisters.values()],
     }
-    _write(folder / STATE_FILE, json.dumps(document, indent=1, default=_hex).encode())
+    body = json.dumps(document, indent=1, default=_hex).encode()
+    header = json.dumps({"format": FORMAT_VERSION, "sha256": hashlib.sha256(body).hexdigest()}).encode()
+    _write(folder / STATE_FILE, header + b"\n" + body)
     blobs.drop_others()
 
 
@@ -55,16 +57,24 @@ def load(network: Network, folder: Path) -> bool:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    next_step = "Move the folder away to start with a fresh network."
+    header, _, body = path.read_bytes().partition(b"\n")
     try:
-        document: dict[str, Any] = json.loads(path.read_bytes(), object_hook=_unhex)
-    except ValueError as error:
-        raise CorruptionError(f"{path} is not a saved network", why=str(error), next_step=next_step) from error
-    if document.get("format") != FORMAT_VERSION:
-        raise CorruptionError(
-            f"{path} has format {document.get('format')}, this version reads {FORMAT_VERSION}", next_step=next_step
-        )
+        described = json.loads(header)
+        version, digest = described["format"], described["sha256"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise _unusable(path, "its first line is not the header of a saved network") from error
+    if version != FORMAT_VERSION:
+        raise _unusable(path, f"it has format {version}, this version reads {FORMAT_VERSION}")
+    if hashlib.sha256(body).hexdigest() != digest:
+        raise _unusable(path, "its SHA-256 differs from the one in its first line")
+    document: dict[str, Any] = json.loads(body, object_hook=_unhex)
     return document
+
+
+def _unusable(path: Path, why: str) -> CorruptionError:
+    return CorruptionError(
+        f"{path} cannot be used", why=why, next_step="Move the folder away to start with a fresh network."
+    )
 
 
 def _hex(value: object) -> dict[str, str]:
@@ -99,11 +109,7 @@ class BlobFolder:
         path = self._folder / name
         content = path.read_bytes() if path.exists() else b""
         if hashlib.sha256(content).hexdigest() != name:
-            raise CorruptionError(
-                f"{path} is missing or not what it was",
-                why="its SHA-256 differs from its name",
-                next_step="Move the folder away to start with a fresh network.",
-            )
+            raise _unusable(path, "it is missing, or its SHA-256 differs from its name")
         return content
 
     def drop_others(self) -> None:
