@@ -28,7 +28,7 @@ def command(script: bool) -> int:
         if script:
             from quri_console.drill.demo_script import play
 
-            return play(process.wait_until_serving())
+            return play(process.wait_until_serving(), click.echo)
         # imported while the network starts
         from quri_console.console import Console
         from quri_console.ui.app import run_console

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from quri_console.errors import QuriError
 
+START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 
 
@@ -49,11 +51,13 @@ class LocalProcess:
     def wait_until_serving(self) -> LocalNetwork:
         """Block until the network serves. Raises LocalNetworkFailed."""
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        ready, _, _ = select.select([self._process.stdout], [], [], START_SECONDS)
+        line = self._process.stdout.readline() if ready else b""
         if not line:
+            said = self._log_path.read_text(errors="replace").strip()[-500:]
             raise LocalNetworkFailed(
                 "the local network did not start",
-                why=self._log_path.read_text(errors="replace").strip()[-500:],
+                why=said or f"it was silent for {START_SECONDS:.0f} s",
                 next_step="Run `quri-console localnet` by itself to see what it says.",
             )
         announcement = json.loads(line)
