@@ -225,6 +225,23 @@ async def test_a_read_that_fails_once_is_repeated(lab: Laboratory, action: objec
     verify_backup(path)
 
 
+async def test_a_slice_that_is_shorter_than_asked_for_is_refused(lab: Laboratory) -> None:
+    canister = await lab.create()
+    management = lab.net.network.management
+    method = management._methods["read_canister_snapshot_data"]
+
+    async def handler(invocation: Invocation) -> Reply:
+        kind = invocation.record["kind"]
+        if "stable_memory" in kind:
+            kind["stable_memory"]["size"] -= 1
+        return await method.handler(invocation)
+
+    management._methods = {**management._methods, "read_canister_snapshot_data": replace(method, handler=handler)}
+    with pytest.raises(CorruptionError, match=r"bytes of stable_memory at .* instead of"):
+        await _back_up(lab, (canister, "pig"))
+    await _untouched(lab, canister)
+
+
 async def test_a_lost_reply_to_take_leaves_no_second_snapshot(lab: Laboratory) -> None:
     canister = await lab.create()
     lab.net.faults.add(FaultRule(DropAfter(), method="take_canister_snapshot"))
