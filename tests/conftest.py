@@ -38,3 +38,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if skipped and session.exitstatus == pytest.ExitCode.OK:
         reporter.write_line(f"QURI_REQUIRE_ALL: {len(skipped)} tests were skipped, so this run fails", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Long values name nothing, and random ones (keys) would differ between the processes of one parallel run."""
+    return argname if isinstance(val, str | bytes) and len(val) > 60 else None
