@@ -23,7 +23,10 @@ async def ask_health(agent: Agent, canister: Principal, method: str) -> str:
         reply = await agent.query(canister, method, candid.encode([], []))
     except Rejected as error:
         raise Unhealthy(f"`{method}` of {canister.to_str()} failed", why=error.message) from error
-    verdict = _verdict(candid.decode(reply))
+    try:
+        verdict = _verdict(candid.decode(reply))
+    except candid.MalformedCandid:
+        return f"`{method}` answered, though not in Candid"
     if verdict is False:
         raise Unhealthy(f"`{method}` of {canister.to_str()} says that it is not healthy")
     return f"`{method}` answered" + (": healthy" if verdict else "")
