@@ -13,7 +13,7 @@ from typing import Protocol
 from quri_console.clock import NANOSECONDS_PER_SECOND, Clock
 from quri_console.errors import NetworkError, QuriError
 from quri_console.ic.certificates import CertificateError
-from quri_console.ic.delivery import Courier, Destination, GaveUp, UnexpectedAnswer, unexpected
+from quri_console.ic.delivery import ClockSkew, Courier, Destination, GaveUp, UnexpectedAnswer, unexpected
 from quri_console.ic.encoding import cbor
 from quri_console.ic.encoding.cbor import MalformedCbor
 from quri_console.ic.encoding.leb128 import MalformedLeb128
@@ -27,6 +27,8 @@ EXECUTION_SECONDS = 300
 """How long past its expiry a call that is being executed is waited for."""
 DOUBT_SECONDS = 20
 """How long an earlier attempt is given to show up after a later one was refused."""
+LAST_SECONDS = 5
+"""So little time before its expiry the network may already think a call expired."""
 _FIRST_POLL_SECONDS = 0.25
 _LONGEST_POLL_SECONDS = 1.5
 _UNBELIEVED_ANSWERS = 3
@@ -86,12 +88,19 @@ class CallOutcomes:
             return await self._follow(self._wait(call, bulk, error))
         except QuriError as refusal:
             if not (in_doubt or delivery.answer.status >= 500):
+                if self._was_held_back(call, refusal):
+                    raise CallNotExecuted(call) from refusal
                 raise
             wait = self._wait(call, bulk, refusal)
             wait.doubt_until_ns = self._clock.now_ns() + DOUBT_SECONDS * NANOSECONDS_PER_SECOND
             return await self._follow(wait)
         reply = _settled(status, call)
         return await self._follow(self._wait(call, bulk, None)) if reply is None else reply
+
+    def _was_held_back(self, call: SignedCall, refusal: QuriError) -> bool:
+        """Whether the call's expiry was refused because it was sent in its last moment, not for a wrong clock."""
+        left_ns = call.ingress_expiry_ns - self._clock.now_ns()
+        return isinstance(refusal, ClockSkew) and left_ns < LAST_SECONDS * NANOSECONDS_PER_SECOND
 
     def _read_answer(self, call: SignedCall, answer: HttpAnswer) -> RequestStatus:
         """What one attempt was answered; raises Rejected (uncertified) and what `unexpected` makes of other answers."""

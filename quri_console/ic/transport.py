@@ -239,9 +239,12 @@ def _checked_url(text: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL names this machine by a loopback address or as localhost."""
+    """Whether a URL names this machine by a loopback address or as localhost.
+
+    Names below localhost are not taken: a name server may answer anything for them.
+    """
     host = httpx.URL(url).host
-    if host == "localhost" or host.endswith(".localhost"):
+    if host == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

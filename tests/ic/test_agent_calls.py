@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -21,13 +22,16 @@ from quri_console.ic.identity import identity_from_pem
 from quri_console.ic.management import change, read
 from quri_console.ic.transport import Unreachable
 from quri_console.localnet.faults import Action, DropAfter, DropBefore, FaultRule, Refuse, Truncate
+from tests.support import guinea_pig
 from tests.support.front import Answer, Front, Seen, front_of
+from tests.support.modules import NeverAnswers
 from tests.support.networks import LocalNetwork, local_network
-from tests.support.passing_time import while_time_passes
+from tests.support.passing_time import OwnSleepers, while_time_passes
 
 ANY_ID = Principal(bytes.fromhex("80000000001000000101"))
 MISSING = Principal(bytes.fromhex("8000000000100fff0101"))
 AMOUNT = 10**12
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -35,16 +39,21 @@ class Stage:
     """A network behind a front, an agent, and a canister that it controls."""
 
     clock: ManualClock
+    own: OwnSleepers
     net: LocalNetwork
     front: Front
     agent: Agent
     canister: Principal
 
+    async def run(self, work: Awaitable[Result]) -> Result:
+        """The result of `work`; time passes while the client waits."""
+        return await while_time_passes(self.clock, work, 1, sleepers=self.own)
+
     async def perform(self, call: change.ManagementCall[Any]) -> Any:
-        return await while_time_passes(self.clock, change.perform(self.agent, call), 1)
+        return await self.run(change.perform(self.agent, call))
 
     async def send(self, call: SignedCall, agent: Agent | None = None, **options: bool) -> bytes:
-        return await while_time_passes(self.clock, (agent or self.agent).send(call, **options))
+        return await self.run((agent or self.agent).send(call, **options))
 
     def sign(self, call: change.ManagementCall[Any]) -> SignedCall:
         return self.agent.sign_update(
@@ -52,7 +61,7 @@ class Stage:
         )
 
     async def ledger_balance(self) -> int:
-        return await while_time_passes(self.clock, ledger.balance_of(self.agent, self.agent.identity.sender))
+        return await self.run(ledger.balance_of(self.agent, self.agent.identity.sender))
 
     def calls(self) -> list[bytes]:
         return self.front.bodies("call")
@@ -61,14 +70,15 @@ class Stage:
 @asynccontextmanager
 async def stage() -> AsyncIterator[Stage]:
     clock = ManualClock()
+    own = OwnSleepers(clock)
     async with (
         local_network(clock=clock) as net,
         front_of(net.url) as front,
-        Agent(front.url, root_key=net.root_key, identity=identity_from_pem(net.controller.pem), clock=clock) as agent,
+        Agent(front.url, root_key=net.root_key, identity=identity_from_pem(net.controller.pem), clock=own) as agent,
     ):
         canister = await change.perform(agent, change.provisional_create_canister_with_cycles(ANY_ID))
         front.seen.clear()
-        yield Stage(clock, net, front, agent, canister)
+        yield Stage(clock, own, net, front, agent, canister)
 
 
 @pytest.mark.parametrize(
@@ -81,13 +91,13 @@ async def test_a_lost_answer_never_moves_cycles_twice(action: Action, times: int
     async with stage() as on:
         before = await on.ledger_balance()
         # Straight to the network: its faults break connections, which the front would turn into answers.
-        async with Agent(on.net.url, root_key=on.net.root_key, identity=on.agent.identity, clock=on.clock) as agent:
+        async with Agent(on.net.url, root_key=on.net.root_key, identity=on.agent.identity, clock=on.own) as agent:
             rule = on.net.faults.add(FaultRule(action, route="call", count=times))
             work = change.perform(agent, ledger.withdraw(on.canister, AMOUNT))
-            done = await while_time_passes(on.clock, work)
+            done = await on.run(work)
             assert rule.applied == times
             assert not done.duplicate
-            balance = await while_time_passes(on.clock, ledger.balance_of(agent, agent.identity.sender))
+            balance = await on.run(ledger.balance_of(agent, agent.identity.sender))
         assert before - balance == AMOUNT + ledger.WITHDRAWAL_FEE_CYCLES
 
 
@@ -137,9 +147,28 @@ async def test_an_accepted_call_is_polled_on_v2() -> None:
     async with stage() as on:
         on.front.hook = _old_replica
         await on.perform(change.stop_canister(on.canister))
-        assert (await while_time_passes(on.clock, read.canister_status(on.agent, on.canister))).status == "stopped"
+        assert (await on.run(read.canister_status(on.agent, on.canister))).status == "stopped"
         assert on.front.paths()[:4] == ["v4/call", "v2/call", "v3/read_state", "v2/read_state"]
         assert set(on.front.paths()[4:]) == {"v2/call", "v2/read_state"}
+
+
+async def test_a_call_without_an_answer_is_polled_until_the_network_or_we_give_up() -> None:
+    async with stage() as on:
+        await on.perform(change.install_code(on.canister, "install", guinea_pig.module()))
+        silence = NeverAnswers()
+        on.net.network.register_builtin(guinea_pig.SILENCE, silence)
+        asking = on.agent.sign_update(on.canister, "ask_silence", b"DIDL\0\0")
+        stopping = on.sign(change.stop_canister(on.canister))
+
+        async def both() -> list[object]:
+            return await asyncio.gather(on.agent.send(asking), on.agent.send(stopping), return_exceptions=True)
+
+        asked, stopped = await while_time_passes(on.clock, both(), 5)
+        assert isinstance(stopped, Rejected)
+        assert (stopped.error_code, stopped.certified) == ("IC0206", True)
+        assert isinstance(asked, CallUndecided)
+        assert "did not come in time" in asked.why
+        assert (await on.agent.request_status(asking)).state == "processing"
 
 
 async def test_rejections_arrive_alike_on_v2() -> None:
@@ -154,11 +183,11 @@ async def test_rejections_arrive_alike_on_v2() -> None:
 
 
 async def test_an_unreachable_network_is_not_an_undecided_call() -> None:
-    async with stage() as on, Agent("http://127.0.0.1:1", root_key=on.net.root_key, clock=on.clock) as agent:
+    async with stage() as on, Agent("http://127.0.0.1:1", root_key=on.net.root_key, clock=on.own) as agent:
         start = on.clock.monotonic()
         work = agent.update(MANAGEMENT, "start_canister", b"DIDL\0\0", effective_canister=on.canister)
         with pytest.raises(Unreachable) as caught:
-            await while_time_passes(on.clock, work)
+            await on.run(work)
         assert on.clock.monotonic() - start <= 10
         assert caught.value.exit_code is ExitCode.NETWORK
 
@@ -170,6 +199,15 @@ async def test_a_call_that_never_arrived_is_certified_as_not_executed() -> None:
             await on.perform(change.stop_canister(on.canister))
         assert on.clock.now_ns() > caught.value.call.ingress_expiry_ns
         assert len(set(on.calls())) == 1
+
+
+async def test_a_call_that_was_held_back_until_it_expired_is_not_blamed_on_the_clock() -> None:
+    async with stage() as on:
+        late = Answer(400, b"Invalid request expiry: Specified ingress_expiry not within expected range")
+        answers = iter([Answer(429, b"", {"retry-after": str(INGRESS_SECONDS - 1)}), late])
+        on.front.hook = lambda seen: next(answers) if seen.path.endswith("call") else None
+        with pytest.raises(CallNotExecuted):
+            await on.perform(change.stop_canister(on.canister))
 
 
 async def test_without_any_proof_the_call_stays_undecided() -> None:
@@ -191,9 +229,7 @@ async def test_a_refusal_says_nothing_about_an_earlier_attempt_that_arrived() ->
         on.front.lose_next_answer = True
         await on.perform(change.stop_canister(on.canister))
         assert len(on.calls()) == 2
-        assert (
-            await while_time_passes(on.clock, read.canister_status(on.agent, on.canister, form="query"))
-        ).status == ("stopped")
+        assert (await on.run(read.canister_status(on.agent, on.canister, form="query"))).status == ("stopped")
 
 
 async def test_a_refusal_after_a_doubtful_attempt_waits_and_then_stays_undecided() -> None:
@@ -212,7 +248,7 @@ async def test_a_signed_call_survives_a_crash_and_is_sent_without_the_key() -> N
     async with stage() as on:
         written = json.dumps(on.sign(change.stop_canister(on.canister)).to_json())
         call = SignedCall.from_json(json.loads(written))
-        async with Agent(on.front.url, root_key=on.net.root_key, clock=on.clock) as keyless:
+        async with Agent(on.front.url, root_key=on.net.root_key, clock=on.own) as keyless:
             assert (await keyless.request_status(call)).state == "unknown"
             on.front.hook = _old_replica  # so that the status must be asked for
             await on.send(call, keyless)
@@ -246,7 +282,7 @@ async def test_a_call_of_long_ago_stays_undecided() -> None:
         with pytest.raises(CallUndecided) as caught:
             await on.send(call, sent_before=True)
         assert "no longer keeps" in caught.value.why
-        async with Agent(on.front.url, root_key=on.net.root_key, clock=on.clock) as keyless:
+        async with Agent(on.front.url, root_key=on.net.root_key, clock=on.own) as keyless:
             with pytest.raises(CallUndecided) as keyless_caught:
                 await on.send(call, keyless, sent_before=True)
         assert "only its sender" in keyless_caught.value.why

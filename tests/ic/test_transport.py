@@ -192,7 +192,7 @@ def test_what_is_no_network_url_is_refused(url: str) -> None:
         ("http://127.8.9.1", True),
         ("http://[::1]:8000", True),
         ("http://localhost:8000", True),
-        ("http://replica.localhost", True),
+        ("http://replica.localhost", False),
         ("https://icp-api.io", False),
         ("http://10.0.0.1", False),
         ("http://localhost.example.org", False),

@@ -70,7 +70,9 @@ class Leaf:
     digest: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _set(self, "digest", _sha256(_LEAF_SEPARATOR + self.value).digest())
+        running = _sha256(_LEAF_SEPARATOR)
+        running.update(self.value)  # not concatenated: a reply is two megabytes
+        _set(self, "digest", running.digest())
 
 
 @dataclass(frozen=True, slots=True)
