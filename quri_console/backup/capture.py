@@ -115,8 +115,8 @@ async def back_up(
         await job.capture_all()
         manifest = job.manifest()
         path = await asyncio.to_thread(writer.commit, manifest)
-    except BaseException:
-        await job.give_up()
+    except BaseException as error:
+        await job.give_up(error)
         raise
     progress.report(ProgressEvent("commit", 1, 1, "steps", subject=writer.name))
     leftovers = await job.delete_snapshots()
@@ -164,15 +164,15 @@ class _Job:
         await self._check(target, status)
         folder = folder_name(target.name, target.canister, self.folders)
         directory = self.writer.add_folder(folder)
+        snapshot = None
         try:
             snapshot = await self._take(target, status)
-            try:
-                captured = await self._copy(target, status, snapshot, directory)
-            except BaseException:
-                await self._delete_quietly(target, snapshot)
-                raise
-        except BaseException:
+            captured = await self._copy(target, status, snapshot, directory)
+        except BaseException as error:
+            # first what was written: on a full disk the journal needs the room to record the deletion
             self.writer.discard_folder(folder)
+            if snapshot is not None:
+                await self._delete_after(error, target, snapshot)
             raise
         self.folders.add(folder)
         return captured
@@ -198,8 +198,8 @@ class _Job:
         self._report("start", target)
         try:
             await self.effects.bring_back(target.canister)
-        except BaseException:
-            await self._delete_quietly(target, snapshot)
+        except BaseException as error:
+            await self._delete_after(error, target, snapshot)
             raise
         return snapshot
 
@@ -276,19 +276,25 @@ class _Job:
                 leftovers.append(CaptureFailure(captured.target, error))
         return tuple(leftovers)
 
-    async def give_up(self) -> None:
-        """Remove what was written and what was taken; the failure that led here is the one to report."""
-        for captured in self.captured:
-            await self._delete_quietly(captured.target, captured.snapshot)
+    async def give_up(self, error: BaseException) -> None:
+        """Remove what was written and what was taken; `error`, which led here, is the one to report."""
         if self.writer.path.exists():
             self.writer.abandon()
+        for captured in self.captured:
+            await self._delete_after(error, captured.target, captured.snapshot)
 
-    async def _delete_quietly(self, target: BackupTarget, snapshot: Snapshot) -> None:
+    async def _delete_after(self, error: BaseException, target: BackupTarget, snapshot: Snapshot) -> None:
+        """Delete a snapshot because of `error`; where that fails, `error` also says what is left to do."""
         try:
             await self.effects.delete_snapshot(target.canister, snapshot.id)
-        except QuriError as error:
-            note = f"snapshot {snapshot.id.hex()} is still on chain: {error}"
-            self._report("left on chain", target, note=note)
+        except QuriError as failure:
+            left = (
+                f"Snapshot {snapshot.id.hex()} of {target.name} is still on chain and costs cycles ({failure}): "
+                f"icp canister snapshot delete {target.canister.to_str()} {snapshot.id.hex()}"
+            )
+            self._report("left on chain", target, note=left)
+            if isinstance(error, QuriError):
+                error.next_step = f"{error.next_step} {left}".strip()
 
     def _report(
         self, phase: str, target: BackupTarget, done: int = 0, total: int = 0, unit: str = "steps", note: str = ""

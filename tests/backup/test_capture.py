@@ -317,6 +317,44 @@ async def test_a_disk_that_fills_up_meanwhile_leaves_nothing_half_mistaken(small
     assert [item.name for item in (small_disk / "backups").iterdir()] == []
 
 
+async def test_a_full_disk_that_also_holds_the_journal_does_not_keep_the_snapshot(small_disk: Path) -> None:
+    folder = small_disk / "state"
+    async with laboratory(folder) as lab:
+        canister = await lab.create()
+
+        def fill() -> None:
+            free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+            (small_disk / "filler").write_bytes(bytes(free - (1 << 20)))
+
+        lab.progress.on["download"] = fill
+        with pytest.raises(DiskFull) as caught:
+            await _back_up(lab, (canister, "pig"))
+        assert "still on chain" not in caught.value.next_step
+        await _untouched(lab, canister)
+
+
+async def test_a_snapshot_that_cannot_be_deleted_is_named_with_what_to_do(lab: Laboratory) -> None:
+    canister = await lab.create()
+
+    def abort() -> None:
+        lab.net.faults.add(FaultRule(Refuse(400, text="no"), method="delete_canister_snapshot", count=None))
+        raise Cancelled("The backup was aborted")
+
+    with pytest.raises(Cancelled) as caught:
+        await back_up(lab.request((canister, "pig")), lab.effects, clock=CLOCK, progress=lab.progress, checkpoint=abort)
+    (left,) = await list_canister_snapshots(lab.agent, canister)
+    assert f"icp canister snapshot delete {canister.to_str()} {left.id.hex()}" in caught.value.next_step
+    assert list_unfinished(lab.repository) == ()
+
+
+async def test_a_committed_set_stays_good_when_its_snapshot_cannot_be_deleted(lab: Laboratory) -> None:
+    canister = await lab.create()
+    lab.net.faults.add(FaultRule(Refuse(400, text="no"), method="delete_canister_snapshot", count=None))
+    result = await back_up(lab.request((canister, "pig")), lab.effects, clock=CLOCK, progress=lab.progress)
+    assert [leftover.target.name for leftover in result.leftovers] == ["pig"]
+    verify_backup(result.path)
+
+
 async def test_a_stop_that_hangs_ends_with_the_canister_running(lab: Laboratory) -> None:
     canister = await lab.create()
     await lab.occupy(canister)
