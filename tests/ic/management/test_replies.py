@@ -137,7 +137,6 @@ def test_a_field_that_every_replica_has_must_be_there(name: str) -> None:
         {"status": (Types.Variant({"sleeping": Types.Null}), {"sleeping": None})},
         {"ready_for_migration": (Types.Nat, 1)},
     ],
-    ids=str,
 )
 def test_a_field_of_another_type_is_refused(changes: dict[str, tuple[Any, Any]]) -> None:
     with pytest.raises(MalformedCandid):
