@@ -1,6 +1,6 @@
 """Slices from a local network to disk, verified and fsynced: MB/s (budget: at least 60).
 
-Usage: python tests/benchmarks/backup_throughput.py [MEGABYTES] [FOLDER]. The network runs in a process of its
+Usage: python -m tests.benchmarks.backup_throughput [MEGABYTES] [FOLDER]. The network runs in a process of its
 own, as it does for an operator; heap bytes are random, so that no slice is skipped as zeros.
 """
 
