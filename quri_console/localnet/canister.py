@@ -95,6 +95,7 @@ class Canister:
     queries: QueryStatistics = field(default_factory=QueryStatistics)
     unpaid_fraction: Fraction = Fraction(0)
     message_time_ns: int = 0
+    slow_methods: set[str] = field(default_factory=set)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     inbox: deque[Message] = field(default_factory=deque)
     contexts: dict[int, CallContext] = field(default_factory=dict)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
 from quri_console.localnet import execution, words
 from quri_console.localnet.call_contexts import Answer, CallContext, Message, Request, Responder, Response, SystemTask
 from quri_console.localnet.canister import Canister, RunState, Use
+from quri_console.localnet.low_memory import is_condition_satisfied
 from quri_console.localnet.messages import (
     MANAGEMENT_CANISTER,
     BuiltinCall,
@@ -62,7 +62,7 @@ class Executor:
                 return
             canister.message_time_ns = self.subnet.clock.now_ns()
             call = Call("inspect", method=ingress.method, argument=ingress.argument, caller=ingress.caller)
-            outcome = await self.subnet.run(canister, partial(code.execute, call))
+            outcome = await self.subnet.execute(canister, code, call)
         if outcome.trap is not None:
             raise execution.rejection(canister, outcome.trap)
         if not outcome.accepted_message:
@@ -132,6 +132,7 @@ class Executor:
         outcome = await self._run(canister, code, execution.message_call(canister, code, message))
         if outcome.trap is None:
             self._conclude(canister, message.context, outcome)
+            await self._run_low_memory_hook(canister, code)
             return
         if isinstance(message, Response) and message.call.on_cleanup is not None:
             await self._run(canister, code, execution.cleanup_call(message.call.on_cleanup, message.context.caller))
@@ -140,9 +141,22 @@ class Executor:
 
     async def _run(self, canister: Canister, code: CanisterInstance, call: Call) -> Outcome:
         """Execute, then let the canister pay for it and keep what it printed."""
-        outcome = await self.subnet.run(canister, partial(code.execute, call))
+        outcome = await self.subnet.execute(canister, code, call)
         charge_execution(self.subnet, canister, outcome)
         return outcome
+
+    async def _run_low_memory_hook(self, canister: Canister, code: CanisterInstance) -> None:
+        """Once each time that memory runs low, tell the canister (spec: on low Wasm memory)."""
+        if not is_condition_satisfied(canister.settings, code.heap_bytes):
+            code.low_memory_hook = None
+        elif code.low_memory_hook != "executed":
+            code.low_memory_hook = "executed"
+            context = self._context(canister, MANAGEMENT_CANISTER, 0, None)
+            context.is_answered = True
+            outcome = await self._run(canister, code, Call("low_memory", needs_reply=False))
+            if outcome.trap is None:
+                self._conclude(canister, context, outcome)
+            self._close(canister, context)
 
     def _conclude(self, canister: Canister, context: CallContext, outcome: Outcome) -> None:
         """Take over what an executed message did."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -47,6 +48,18 @@ class Invocation:
     def canister(self) -> Canister:
         """The canister in the argument; raises IC0301."""
         return self.subnet.get(self.canister_id)
+
+    @asynccontextmanager
+    async def locked(self) -> AsyncIterator[Canister]:
+        """The canister, while no message of it runs; raises IC0301 also where it was deleted meanwhile."""
+        async with self.locked_canister(self.canister_id) as canister:
+            yield canister
+
+    @asynccontextmanager
+    async def locked_canister(self, identifier: bytes) -> AsyncIterator[Canister]:
+        """The same for a canister that the argument names in another field."""
+        async with self.subnet.get(identifier).lock:
+            yield self.subnet.get(identifier)
 
     @property
     def origin(self) -> dict[str, Any]:

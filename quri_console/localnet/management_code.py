@@ -45,7 +45,7 @@ class Installation:
 
 async def install_code(call: Invocation) -> Reply:
     """install_code: the whole module in one message."""
-    await _install(call, call.canister, Installation.of(call.record, call.record["wasm_module"]))
+    await _install(call, call.canister_id, Installation.of(call.record, call.record["wasm_module"]))
     return EMPTY_REPLY
 
 
@@ -59,12 +59,12 @@ async def install_chunked_code(call: Invocation) -> Reply:
         raise words.not_controller(store.id, store.settings.controllers, call.sender)
     hashes = [entry["hash"] for entry in call.record["chunk_hashes_list"]]
     module = assembled_module(store.chunk_store, hashes, call.record["wasm_module_hash"])
-    await _install(call, target, Installation.of(call.record, module))
+    await _install(call, target.id, Installation.of(call.record, module))
     return EMPTY_REPLY
 
 
-async def _install(call: Invocation, canister: Canister, wanted: Installation) -> None:
-    async with canister.lock:
+async def _install(call: Invocation, target: bytes, wanted: Installation) -> None:
+    async with call.locked_canister(target) as canister:
         if wanted.mode == "install" and canister.instance is not None:
             raise words.not_empty(canister.id)
         canister.message_time_ns = call.subnet.clock.now_ns()

@@ -162,10 +162,9 @@ async def _expire(call: Invocation, canister: Canister, waiter: asyncio.Future[N
 
 async def delete_canister(call: Invocation) -> Reply:
     """delete_canister: the canister must be stopped; its cycles are lost, its snapshots gone."""
-    canister = call.canister
-    if canister.run_state is not RunState.STOPPED:
-        raise words.not_stopped(canister.id)
-    async with canister.lock:
+    async with call.locked() as canister:
+        if canister.run_state is not RunState.STOPPED:
+            raise words.not_stopped(canister.id)
         call.executor.timers.disarm(canister)
         call.subnet.canisters.pop(canister.id, None)
         call.subnet.state_version += 1
@@ -174,8 +173,7 @@ async def delete_canister(call: Invocation) -> Reply:
 
 async def uninstall_code(call: Invocation) -> Reply:
     """uninstall_code: the canister becomes empty, keeping id, controllers, cycles and snapshots."""
-    canister = call.canister
-    async with canister.lock:
+    async with call.locked() as canister:
         call.subnet.uninstall(canister, call.origin)
         call.executor.timers.disarm(canister)
     return EMPTY_REPLY

@@ -28,8 +28,8 @@ from quri_console.localnet.subnet import Subnet
 
 __all__ = ["Builtin", "BuiltinCall", "Ingress", "Network", "Reject", "Reply"]
 
-# How often the state tree looks for canisters that have run dry meanwhile.
-_SWEEP_NS = NANOSECONDS_PER_SECOND
+# How often the state tree looks for canisters that have run dry meanwhile; the real network charges as seldom.
+_SWEEP_NS = 10 * NANOSECONDS_PER_SECOND
 
 
 class Network:

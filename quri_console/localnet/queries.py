@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from functools import partial
 
 from quri_console.localnet import execution, words
 from quri_console.localnet.call_contexts import Answer, CallContext
@@ -54,7 +53,7 @@ class Queries:
             kind = execution.query_kind(canister, code, method)
             call = Call(kind, method=method, argument=argument, caller=caller, replicated=False)
             if kind == "query":
-                outcome = await self._subnet.run(canister, partial(code.execute, call))
+                outcome = await self._subnet.execute(canister, code, call)
                 return outcome, _answer(canister, outcome)
             fork = await self._subnet.run(canister, code.fork)
         context = CallContext(0, caller, 0, None)

@@ -63,8 +63,7 @@ def as_candid(snapshot: StoredSnapshot) -> dict[str, Any]:
 
 async def take_snapshot(call: Invocation) -> Reply:
     """take_canister_snapshot: a copy of code and state, paid by size; the canister need not be stopped."""
-    canister = call.canister
-    async with canister.lock:
+    async with call.locked() as canister:
         code = canister.instance
         if code is None:
             raise words.snapshot_of_empty_canister(canister.id)
@@ -100,8 +99,7 @@ def _add(canister: Canister, snapshot: StoredSnapshot, replaced: StoredSnapshot 
 
 async def load_snapshot(call: Invocation) -> Reply:
     """load_canister_snapshot: code, memories and chunk store become those of the snapshot."""
-    canister = call.canister
-    async with canister.lock:
+    async with call.locked() as canister:
         snapshot = _loadable(call, canister)
         _check_hook(canister, snapshot)
         charge_load(call, canister, snapshot)

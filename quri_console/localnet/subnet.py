@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import Any, TypeVar
 
 from quri_console.clock import Clock
@@ -15,11 +16,14 @@ from quri_console.localnet.charges import Prices
 from quri_console.localnet.messages import Builtin, ErrorCode, Rejection
 from quri_console.localnet.settings import Settings
 from quri_console.units import MIB
+from quri_console.wasm.instance import CanisterInstance
+from quri_console.wasm.messages import Call, Outcome
 
 FIRST_LOCAL_ID = 0x8000_0000_0010_0000
 LAST_LOCAL_ID = 0x8000_0000_001F_FFFF
 # Copying or hashing more than this would hold up the loop that also serves HTTP.
 HEAVY_BYTES = 16 * MIB
+SLOW_INSTRUCTIONS = 20_000_000
 
 Result = TypeVar("Result")
 
@@ -129,12 +133,26 @@ class Subnet:
             return await asyncio.to_thread(work)
         return work()
 
+    async def execute(self, canister: Canister, code: CanisterInstance, call: Call) -> Outcome:
+        """Run one message; a method that took long once leaves the loop free from then on."""
+        is_long = call.method in canister.slow_methods
+        outcome = await self.run(canister, partial(code.execute, call), is_long=is_long)
+        if outcome.instructions > SLOW_INSTRUCTIONS:
+            canister.slow_methods.add(call.method)
+        return outcome
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something in the background until it ends or the network closes."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            details = {"message": "a background task of the local network failed", "exception": error, "task": task}
+            task.get_loop().call_exception_handler(details)
 
     async def aclose(self) -> None:
         """End what runs in the background."""

@@ -230,6 +230,33 @@ async def test_the_timer_of_a_frozen_canister_waits_for_a_top_up(alice, counter,
     assert await alice.number(counter, "ticks", query=True) == 1
 
 
+async def test_the_low_memory_hook_runs_once_when_memory_runs_low(alice):
+    page = 65_536
+    canister = await alice.install(counter_module(), wasm_memory_limit=20 * page, wasm_memory_threshold=10 * page)
+    await alice.number(canister, "inc")
+    assert await alice.number(canister, "ticks", query=True) == 0
+    for method in ("grow", "inc"):
+        await alice.number(canister, method)
+        assert await alice.number(canister, "ticks", query=True) == 1000
+    taken = await alice.call("take_canister_snapshot", {"canister_id": canister}, types.SNAPSHOT)
+    wanted = {"canister_id": canister, "snapshot_id": taken["id"]}
+    described = await alice.call("read_canister_snapshot_metadata", wanted, types.SNAPSHOT_METADATA_RESULT)
+    assert described["on_low_wasm_memory_hook_status"] == [{"executed": None}]
+
+
+async def test_a_call_that_waited_for_a_deletion_finds_nobody(alice, counter, network):
+    await alice.call("stop_canister", {"canister_id": counter})
+    async with network.subnet.get(counter).lock:
+        delete = asyncio.ensure_future(alice.answer("delete_canister", {"canister_id": counter}))
+        await settle_loop()
+        take = asyncio.ensure_future(alice.answer("take_canister_snapshot", {"canister_id": counter}))
+        await settle_loop()
+    assert isinstance(await delete, Reply)
+    answer = await take
+    assert isinstance(answer, Reject)
+    assert answer.error_code == "IC0301"
+
+
 async def test_inspect_message_refuses_before_anything_is_charged(alice, network):
     canister = await alice.install(counter_module(inspecting=True))
     before = network.subnet.get(canister).cycles

@@ -15,7 +15,7 @@ from quri_console.localnet.network import Network
 from quri_console.units import GIB
 from tests.support.direct import BOB, Direct, settle_loop
 
-TRANSIENT = {"charged_until_ns", "instance", "lock", "inbox", "contexts", "stop_waiters", "message_time_ns"}
+TRANSIENT = {"charged_until_ns", "message_time_ns", "slow_methods", "lock", "inbox", "contexts", "stop_waiters"}
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ async def lived_in(alice, counter):
 
 
 def everything(canister: Canister):
-    seen = {name: getattr(canister, name) for name in Canister.__slots__ if name not in TRANSIENT}
+    seen = {name: getattr(canister, name) for name in Canister.__slots__ if name not in {*TRANSIENT, "instance"}}
     seen["log"] = (canister.log.records, canister.log.next_index)
     seen["snapshots"] = {
         key: {name: getattr(value, name) for name in value.__slots__} for key, value in canister.snapshots.items()

@@ -76,6 +76,7 @@ COUNTER_WAT = """
     (drop (call $set_timer (i64.add (call $time) (i64.const 10000000000))))
     (call $reply))
   (func (export "canister_global_timer") (global.set $ticks (i32.add (global.get $ticks) (i32.const 1))))
+  (func (export "canister_on_low_wasm_memory") (global.set $ticks (i32.add (global.get $ticks) (i32.const 1000))))
 
   ;; calls itself, and that call calls itself, and so on: nobody answers as long as the canister runs
   (func (export "canister_update forever")
