@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from quri_console.clock import NANOSECONDS_PER_SECOND, Clock
 from quri_console.ic.encoding import hash_tree
 from quri_console.localnet.faults import Action, ForgedCertificate, StaleCertificate
+from quri_console.localnet.pieces import Pieces
 from quri_console.localnet.signing import CborMap, encode_certificate
 from quri_console.localnet.state_tree import Path, StateTree, SubnetFacts, delegation_tree
 
@@ -23,7 +24,7 @@ class Certifier:
         self._clock = clock
         self._delegations: dict[bool, tuple[int, SubnetFacts, CborMap]] = {}
 
-    def certify(self, paths: Sequence[Path], *, old_layout: bool, faults: Sequence[Action] = ()) -> bytes:
+    def certify(self, paths: Sequence[Path], *, old_layout: bool, faults: Sequence[Action] = ()) -> Pieces:
         """A certificate (CBOR) that shows `paths` and `/time`."""
         tree = self._tree.witness(paths, old_layout=old_layout, time_ns=self._clock.now_ns() - _age_ns(faults))
         forged = next((fault for fault in faults if isinstance(fault, ForgedCertificate)), None)
@@ -49,7 +50,7 @@ class Certifier:
         if signed_facts is not facts or now_ns - signed_ns > DELEGATION_RENEWAL_NS:
             tree = delegation_tree(facts, now_ns, old_layout=old_layout)
             signature = self._keys.root.sign_state_root(hash_tree.digest(tree))
-            certificate = encode_certificate(tree, signature, None)
+            certificate = b"".join(encode_certificate(tree, signature, None))
             delegation = {"subnet_id": self._keys.subnet.principal, "certificate": certificate}
             self._delegations[old_layout] = (now_ns, facts, delegation)
         return delegation

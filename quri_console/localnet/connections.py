@@ -13,6 +13,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from quri_console.localnet.pieces import PiecesResponse
+
 Address = tuple[str, int]
 
 
@@ -72,7 +74,9 @@ class Truncated(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start: dict[str, Any] = {"status": self._whole.status_code, "headers": self._whole.raw_headers}
         await send({"type": "http.response.start", **start})
-        kept = bytes(self._whole.body)[: self._keep_bytes]
+        whole = self._whole
+        body = b"".join(whole.pieces) if isinstance(whole, PiecesResponse) else bytes(whole.body)
+        kept = body[: self._keep_bytes]
         await send({"type": "http.response.body", "body": kept, "more_body": True})
         self._connections.cut(scope, after_sending=True)
         await _disconnected(receive)

@@ -6,7 +6,7 @@ replica's status numbers.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +17,6 @@ from starlette.routing import Route as HttpRoute
 
 from quri_console import __version__
 from quri_console.clock import Clock
-from quri_console.ic.encoding import cbor
 from quri_console.ic.encoding.cbor import CborValue
 from quri_console.ic.encoding.principal import InvalidPrincipal, parse_principal
 from quri_console.localnet.certification import Certifier
@@ -26,6 +25,7 @@ from quri_console.localnet.ingress import CheckedRequest, RequestRefused, Reques
 from quri_console.localnet.interference import Interference
 from quri_console.localnet.messages import Reject, Rejection, Reply
 from quri_console.localnet.network import Network
+from quri_console.localnet.pieces import Embedded, PiecesResponse, encode_pieces
 from quri_console.localnet.read_state_rules import ReadStateRules, Route
 from quri_console.localnet.state_tree import REQUEST_STATUS
 from quri_console.localnet.update_calls import UpdateCalls
@@ -156,12 +156,13 @@ class HttpInterface:
         self._rules.check(arrival.request, Route(arrival.principal, arrival.of_subnet, old_layout))
         return _cbor({"certificate": self._certificate(arrival, arrival.request.paths)})
 
-    def _certificate(self, arrival: Arrival, paths: Sequence[tuple[bytes, ...]]) -> bytes:
-        return self._certifier.certify(
+    def _certificate(self, arrival: Arrival, paths: Sequence[tuple[bytes, ...]]) -> Embedded:
+        pieces = self._certifier.certify(
             [path for path in paths if path != (b"time",)],
             old_layout=arrival.old_layout or self._always_old_layout,
             faults=arrival.faults,
         )
+        return Embedded(pieces)
 
 
 async def _body(http_request: Request) -> bytes:
@@ -183,8 +184,8 @@ def _principal(text: str) -> bytes:
         raise RequestRefused(400, f"Invalid principal in the URL: {error}") from error
 
 
-def _cbor(value: CborMap) -> Response:
-    return Response(cbor.encode(value), media_type="application/cbor")
+def _cbor(value: Mapping[str, CborValue | Embedded]) -> Response:
+    return PiecesResponse(encode_pieces(value), "application/cbor")
 
 
 def _fields(reject: Reject) -> CborMap:

@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from py_arkworks_bls12381 import G1Point, G2Point, Scalar
 
-from quri_console.ic.encoding import cbor, hash_tree
+from quri_console.ic.encoding import hash_tree
 from quri_console.ic.encoding.cbor import CborValue
 from quri_console.ic.encoding.der import bls_key_to_der
 from quri_console.ic.encoding.principal import self_authenticating
 from quri_console.ic.encoding.request_id import RESPONSE_SEPARATOR, STATE_ROOT_SEPARATOR, representation_hash
+from quri_console.localnet.pieces import Pieces, encode_pieces
 
 CborMap = dict[str, CborValue]
 SIGNATURE_DOMAIN = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
@@ -103,9 +104,9 @@ class NetworkKeys:
         return NodeKey(self.seed)
 
 
-def encode_certificate(tree: hash_tree.HashTree, signature: bytes, delegation: CborMap | None) -> bytes:
+def encode_certificate(tree: hash_tree.HashTree, signature: bytes, delegation: CborMap | None) -> Pieces:
     """CBOR of a certificate; `delegation` is left out where the root subnet signed."""
     certificate: CborMap = {"tree": hash_tree.to_cbor(tree), "signature": signature}
     if delegation is not None:
         certificate["delegation"] = delegation
-    return cbor.encode(certificate)
+    return encode_pieces(certificate)
