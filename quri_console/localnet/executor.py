@@ -237,7 +237,8 @@ def charge_execution(subnet: Subnet, canister: Canister, outcome: Outcome) -> No
     is_64_bit = canister.instance is not None and canister.instance.is_64_bit
     cost = subnet.prices.execution(outcome.instructions, is_64_bit=is_64_bit)
     subnet.accounts.consume(canister, cost, Use.INSTRUCTIONS)
-    for content in outcome.logs:
+    trapped = () if outcome.trap is None else (f"[TRAP]: {outcome.trap.message}".encode(),)
+    for content in (*outcome.logs, *trapped):
         canister.log.append(content, subnet.clock.now_ns(), canister.settings.log_memory_limit)
 
 

@@ -277,6 +277,12 @@ async def test_logs_are_kept_for_their_readers(alice, bob, counter):
     assert (await bob.reject("fetch_canister_logs", {"canister_id": counter}, query=True)).error_code == "IC0512"
 
 
+async def test_a_trap_enters_the_log(alice, counter):
+    await alice.refusal(counter, "fail")
+    logs = await alice.call("fetch_canister_logs", {"canister_id": counter}, types.FETCH_LOGS_RESULT, query=True)
+    assert [record["content"] for record in logs["canister_log_records"]] == [b"[TRAP]: no!"]
+
+
 async def test_logs_stay_within_four_kibibytes(alice, counter, network):
     for _ in range(200):
         await alice.ask(counter, "log")

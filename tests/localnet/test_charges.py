@@ -13,6 +13,7 @@ from quri_console.localnet.charges import Prices, freezing_limit, idle_cycles_bu
 from quri_console.localnet.network import Network
 from quri_console.units import DAY_SECONDS, GIB
 from tests.support.direct import Direct
+from tests.support.modules import counter_module
 
 
 def cycles_of(alice, canister):
@@ -131,3 +132,19 @@ async def test_time_scale_changes_costs_and_not_the_clock(clock):
     assert before - cycles_of(alice, canister) == pytest.approx(127_000 * DAY_SECONDS, rel=1e-6)
     assert clock.now_ns() - now_ns == 86_400_000_000
     await network.aclose()
+
+
+async def test_a_canister_with_code_that_runs_dry_is_empty_and_can_be_installed_again(alice, counter, network, clock):
+    await alice.call("take_canister_snapshot", {"canister_id": counter}, types.SNAPSHOT)
+    version = network.state_version
+    network.subnet.get(counter).cycles = 10**6
+    await clock.advance(7 * DAY_SECONDS)
+    assert network.state_version > version
+    assert b"module_hash" not in network.canister_tree(counter)
+    held = network.subnet.get(counter)
+    assert (held.instance, held.snapshots, held.history.changes) == (None, {}, [])
+    await alice.call("provisional_top_up_canister", {"canister_id": counter, "amount": 10**13})
+    assert (await alice.refusal(counter, "inc")).error_code == "IC0537"
+    assert await alice.call("list_canister_snapshots", {"canister_id": counter}, types.SNAPSHOTS) == []
+    await alice.install(counter_module(), canister=counter)
+    assert await alice.number(counter, "inc") == 101
