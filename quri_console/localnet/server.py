@@ -22,7 +22,7 @@ from quri_console.localnet.read_state_rules import ReadStateRules
 from quri_console.localnet.request_history import RequestHistory
 from quri_console.localnet.signing import NetworkKeys
 from quri_console.localnet.state_tree import StateTree
-from quri_console.localnet.update_calls import UpdateCalls
+from quri_console.localnet.update_calls import SYNC_WAIT_SECONDS, UpdateCalls
 
 LOOPBACK = "127.0.0.1"
 SHUTDOWN_SECONDS = 1
@@ -30,11 +30,16 @@ SHUTDOWN_SECONDS = 1
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """How the HTTP side behaves; `old_layout` keeps canister ranges under `/subnet` on every route."""
+    """How the HTTP side behaves.
+
+    `old_layout` keeps canister ranges under `/subnet` on every route; a `sync_wait_seconds` of 0 makes every client
+    poll for the answers to its calls.
+    """
 
     port: int = 0
     latency_seconds: float = 0.0
     old_layout: bool = False
+    sync_wait_seconds: float = SYNC_WAIT_SECONDS
 
 
 @dataclass
@@ -93,7 +98,7 @@ class LocalnetServer:
         self.url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
         connections = Connections()
         history = RequestHistory(self.clock)
-        calls = UpdateCalls(self.network, history, self.clock)
+        calls = UpdateCalls(self.network, history, self.clock, sync_wait_seconds=self.options.sync_wait_seconds)
         server = _Uvicorn(_configuration(self._interface(calls, history, connections), connections))
         await self.network.start()
         serving = asyncio.create_task(server.serve(sockets=[listener]))

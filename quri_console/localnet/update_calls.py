@@ -20,10 +20,18 @@ REJECT_SYS_FATAL = 1
 class UpdateCalls:
     """Accepts calls, runs each in its own task, and keeps their answers."""
 
-    def __init__(self, network: Network, history: RequestHistory, clock: Clock) -> None:
+    def __init__(
+        self,
+        network: Network,
+        history: RequestHistory,
+        clock: Clock,
+        *,
+        sync_wait_seconds: float = SYNC_WAIT_SECONDS,
+    ) -> None:
         self._network = network
         self._history = history
         self._clock = clock
+        self._sync_wait_seconds = sync_wait_seconds
         self._running: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
 
@@ -77,10 +85,12 @@ class UpdateCalls:
         """Wait for the answer as long as a synchronous call does; whether it came."""
         if record.finished.is_set() or record.status is Status.DONE:
             return True
+        if not self._sync_wait_seconds:
+            return False
         waits = [
             asyncio.ensure_future(record.finished.wait()),
             asyncio.ensure_future(self._closing.wait()),
-            asyncio.ensure_future(self._clock.sleep(SYNC_WAIT_SECONDS)),
+            asyncio.ensure_future(self._clock.sleep(self._sync_wait_seconds)),
         ]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -135,6 +135,16 @@ async def test_the_ledger_answers_as_any_canister(operator: Operator) -> None:
     assert "100_000_000" in await operator.ask(ledger, "icrc1_fee")
 
 
+async def test_answers_that_take_their_time_are_polled_for(icp_home: Icp) -> None:
+    await icp_home("identity", "new", "patient", "--storage", "plaintext", everywhere=False)
+    await icp_home("identity", "default", "patient", everywhere=False)
+    async with local_network(delegated=True, sync_wait_seconds=0) as net:
+        icp = icp_home.on(net.url, net.root_key)
+        canister = (await icp("canister", "create", "--detached", "--quiet")).out.strip()
+        await icp("canister", "stop", canister)
+        assert (await icp("canister", "status", canister, "--json")).json["status"] == "Stopped"
+
+
 @pytest.mark.parametrize("kind", sorted(KEY_KINDS))
 async def test_identities_of_every_kind_are_accepted(icp_home: Icp, tmp_path: Path, kind: str) -> None:
     key = KEY_KINDS[kind]()

@@ -79,12 +79,23 @@ async def test_it_reads_and_writes(layout: str, fetch_root_key: bool) -> None:
     assert value(full, types.CANISTER_STATUS_RESULT)["status"] == {"running": None}
 
 
-async def test_a_call_without_an_answer_yet_is_polled_for(net: LocalNetwork) -> None:
+async def test_a_lost_answer_is_found_by_the_same_request(net: LocalNetwork) -> None:
     canister = await installed(net, counter_module())
-    # The first answer is lost; the agent sends the same request again and finds it executed.
     net.faults.add(FaultRule(DropAfter(), route="call"))
     (first,) = await JavascriptAgent(net, options={"retryTimes": 3}).run(step("update", canister, "inc"))
     assert first["value"] == "6500000000000000"
+
+
+async def test_an_answer_that_takes_its_time_is_polled_for() -> None:
+    async with local_network(delegated=True, sync_wait_seconds=0) as net:
+        canister = await installed(net, counter_module())
+        polls = net.faults.add(FaultRule(Delay(0), route="read_state", count=None))
+        answered, refused = await JavascriptAgent(net).run(
+            step("update", canister, "inc"), step("update", canister, "refuse")
+        )
+    assert answered["value"] == "6500000000000000"
+    assert "reject" in refused["error"].lower()
+    assert polls.matched >= 2
 
 
 async def test_a_replayed_call_executes_once(net: LocalNetwork) -> None:

@@ -23,6 +23,8 @@ from quri_console.ic.encoding.request_id import request_id
 from quri_console.localnet.builtins import CYCLES_LEDGER_ID
 from tests.support.builtins import PUPPET_ID, Puppet
 from tests.support.clocks import WatchedClock
+from tests.support.direct import Direct
+from tests.support.modules import counter_module
 from tests.support.networks import LocalNetwork, local_network
 from tests.support.raw_client import KEY_KINDS, RawClient, delegation, envelope, key_from_pem, principal_of
 
@@ -216,6 +218,21 @@ class TestReadState:
         certificate = certified(served, await client.read_state(PUPPET_ID, [path]))
         assert certificate.value(path) == b"service : {}"
 
+    async def test_private_metadata_is_for_controllers(self, served: LocalNetwork, client: RawClient) -> None:
+        section = b"\x13icp:private secrets" + b"hidden"
+        module = counter_module() + b"\x00" + bytes([len(section)]) + section
+        owner = Direct(served.network, client.sender)
+        canister = served.network.create_canister(controllers=[client.sender], cycles=10**13)
+        record = {"mode": {"install": None}, "canister_id": Principal(canister), "wasm_module": module, "arg": b""}
+        await owner.call("install_code", record)
+        path = [b"canister", canister, b"metadata", b"secrets"]
+        assert certified(served, await client.read_state(canister, [path]), canister).value(path) == b"hidden"
+        async with RawClient(served.url) as anonymous:
+            assert (await anonymous.read_state(canister, [path])).status_code == 403
+            absent = [b"canister", canister, b"metadata", b"nothing"]
+            certificate = certified(served, await anonymous.read_state(canister, [absent]), canister)
+        assert certificate.lookup(absent) == Absent()
+
     async def test_subnet_routes_show_ranges_and_key(self, any_layout: LocalNetwork) -> None:
         subnet = any_layout.server.subnet_id
         async with await client_of(any_layout) as client:
@@ -298,3 +315,24 @@ async def test_subnet_calls_are_for_admins_only(served: LocalNetwork, client: Ra
     content = client.call_content(b"", "create_canister")
     response = await client.post(f"/api/v4/subnet/{subnet}/call", cbor.encode(envelope(content, client.key)))
     assert decoded(response)["error_code"] == "IC0512"
+
+
+async def test_latency_delays_every_request() -> None:
+    clock = WatchedClock()
+    async with local_network(clock=clock, latency_seconds=0.3) as net, RawClient(net.url, clock=clock) as client:
+        asking = asyncio.create_task(client.http.get(net.url + "/api/v2/status"))
+        await clock.slept.wait()
+        await clock.advance(0.29)
+        assert not asking.done()
+        await clock.advance(0.02)
+        assert (await asking).status_code == 200
+
+
+@pytest.mark.parametrize("effective", [b"", bytes.fromhex("80000000001000000101")])
+async def test_a_canister_is_created_by_any_route_of_the_subnet(
+    served: LocalNetwork, client: RawClient, effective: bytes
+) -> None:
+    method = "provisional_create_canister_with_cycles"
+    content = client.call_content(b"", method, Direct(served.network).ingress(method, {}).argument)
+    certificate = certified(served, await client.send(content, effective=effective), effective)
+    assert certificate.value([b"request_status", request_id(content), b"status"]) == b"replied"

@@ -48,13 +48,14 @@ async def local_network(
     old_layout: bool = False,
     latency_seconds: float = 0.0,
     time_scale: float = 1.0,
+    sync_wait_seconds: float = 10.0,
 ) -> AsyncIterator[LocalNetwork]:
     """Serve a fresh network on a free port; `controller` controls the fleet."""
     clock = clock or SystemClock()
     controller = controller or Controller.make()
     network = Network(clock, time_scale=time_scale)
     ledger = register_builtins(network, clock)
-    options = ServerOptions(latency_seconds=latency_seconds, old_layout=old_layout)
+    options = ServerOptions(latency_seconds=latency_seconds, old_layout=old_layout, sync_wait_seconds=sync_wait_seconds)
     async with LocalnetServer.running(network, delegated=delegated, clock=clock, options=options) as server:
         if fleet:
             await demo_fleet.install_fleet(network, controllers=[controller.principal])
