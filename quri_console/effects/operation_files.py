@@ -165,7 +165,12 @@ class ProgressFile:
     """Writes progress where console and CLI can follow it; never fails the work that it reports."""
 
     def __init__(self, directory: Path) -> None:
-        self._file = (directory / PROGRESS).open("a", encoding="utf-8", buffering=1)
+        path = directory / PROGRESS
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, FILE_MODE)
+        except OSError as error:
+            raise unusable(path, error) from error
+        self._file = os.fdopen(descriptor, "a", encoding="utf-8", buffering=1)
 
     def report(self, event: ProgressEvent) -> None:
         """Take the newest state of the work."""

@@ -188,7 +188,9 @@ async def test_a_rate_limited_call_is_patient(scene: Incident) -> None:
             rejections += 1
             from quri_console.ic.rejection import Rejected
 
-            raise Rejected("load", reject_code=2, error_code="IC0210", message="heap delta rate limited", certified=True)
+            raise Rejected(
+                "load", reject_code=2, error_code="IC0210", message="heap delta rate limited", certified=True
+            )
         return await send(call, **options)
 
     plan = await scene.plan()

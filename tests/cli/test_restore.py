@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from quri_console.console import Console
+from quri_console.effects.replay import left_stopped
+from quri_console.ic.agent import Agent
+from quri_console.ic.encoding import candid
+from quri_console.ic.encoding.candid import Types
+from quri_console.ic.encoding.principal import parse_principal
+from quri_console.ic.identity import load_identity
+from quri_console.localnet.canister import Canister, RunState
+from quri_console.localnet.demo_fleet import FLEET
+from quri_console.localnet.faults import Delay, FaultRule
+from tests.support.operator_command import Operator, operator_on_fleet
+
+NAME = "rune-engine"
+CANISTER = parse_principal(next(item.id for item in FLEET if item.name == NAME))
+CONFIRM = ("--confirm", f"local/{NAME}")
+
+
+class Scene:
+    """An operator with a backup of a canister that was damaged since, and the canister's own answers."""
+
+    def __init__(self, operator: Operator, agent: Agent) -> None:
+        self.operator = operator
+        self.agent = agent
+        self.good = self.bad = 0
+
+    @property
+    def on_network(self) -> Canister:
+        return self.operator.net.network.subnet.get(CANISTER.bytes)
+
+    @property
+    def console(self) -> Console:
+        return Console.open(config_path=self.operator.config)
+
+    async def digest(self) -> int:
+        """What the canister itself says its data is."""
+        reply = await self.agent.query(CANISTER, "digest", candid.encode([], []))
+        return int(candid.decode(reply, [Types.Nat64])[0])
+
+    async def damage(self) -> None:
+        await self.agent.update(CANISTER, "corrupt", candid.encode([Types.Nat], [3]))
+        self.bad = await self.digest()
+        assert self.bad != self.good
+
+    async def started(self, phase: str, *arguments: str) -> str:
+        """Begin a command and kill it once its operation is in a phase; the operation's folder."""
+        process = await self.operator.start(*arguments, "--json")
+        assert process.stderr is not None
+        while f'"phase": "{phase}"'.encode() not in await process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGKILL)
+        await process.communicate()
+        return self.console.follow("latest").id
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with operator_on_fleet(tmp_path) as operator:
+        identity = load_identity(tmp_path / "controller.pem")
+        async with Agent(operator.net.url, root_key=operator.net.root_key, identity=identity) as agent:
+            opened = Scene(operator, agent)
+            opened.good = await opened.digest()
+            backup = await operator("backup", NAME)
+            assert backup.code == 0, backup.errors
+            await opened.damage()
+            yield opened
+
+
+def _kill_runner(directory: Path) -> None:
+    """SIGKILL to the process that works on the operation in `directory`, and to no other."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                arguments = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if str(directory).encode() in arguments:
+                os.kill(int(entry.name), signal.SIGKILL)
+
+
+async def test_dry_run_restore_read_back_roll_back(scene: Scene) -> None:
+    planned = await scene.operator("restore", NAME, "--from", "latest", "--dry-run")
+    assert planned.code == 0, planned.errors
+    assert "Dry run: nothing was changed." in planned.output
+    assert await scene.digest() == scene.bad
+    restored = await scene.operator("restore", NAME, "--from", "latest", *CONFIRM, "--reason", "INC-42")
+    assert restored.code == 0, restored.errors
+    assert await scene.digest() == scene.good
+    assert f"quri-console rollback {scene.console.follow('latest').id}" in restored.output
+    operation = scene.console.follow("latest").id
+    rolled = await scene.operator("rollback", operation, *CONFIRM, "--json")
+    assert rolled.code == 0, rolled.errors
+    assert await scene.digest() == scene.bad
+    again = await scene.operator("rollback", "latest", *CONFIRM)
+    assert again.code == 0, again.errors
+    assert await scene.digest() == scene.good
+    assert scene.on_network.run_state is RunState.RUNNING
+    assert len(scene.on_network.snapshots) == 1
+
+
+async def test_operations_are_listed_and_shown(scene: Scene) -> None:
+    await scene.operator("restore", NAME, "--from", "latest", *CONFIRM, "--reason", "INC-42")
+    listed = (await scene.operator("operations", "list", "--json")).json()["operations"]
+    assert [(item["kind"], item["state"]) for item in listed] == [("restore", "done"), ("backup", "done")]
+    assert listed[0]["reason"] == "INC-42"
+    assert f"rollback {listed[0]['id']}" in (await scene.operator("operations", "list")).output
+    shown = await scene.operator("operations", "show", "latest", "--json")
+    assert shown.json()["safety_snapshots"] == [shown.json()["outcome"]["result"]["safety_snapshot"]]
+    assert "envelope" not in shown.output
+    assert "load snapshot" in (await scene.operator("operations", "show", "latest")).output
+    assert (await scene.operator("operations", "show", "nothing")).code == 2
+    assert (await scene.operator("operations", "abort", "latest")).code == 14
+    assert (await scene.operator("operations", "resume", "latest")).code == 14
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("restore", NAME, "--from", "latest"), 2),
+        (("restore", NAME, "--from", "latest", "--confirm", ""), 2),
+        (("restore", NAME), 2),
+        (("restore", "nobody", "--from", "latest", "--confirm", "local/nobody"), 2),
+        (("restore", NAME, "--from", "latest", "--stop-timeout", "1h", *CONFIRM), 2),
+        (("restore", NAME, "--from", "20200101T000000Z", *CONFIRM), 10),
+        (("restore", "registry", "--from", "latest", "--confirm", "local/registry"), 10),
+        (("restore", NAME, "--from", "latest", "--confirm", "local/registry"), 14),
+        (("--read-only", "restore", NAME, "--from", "latest", *CONFIRM), 14),
+        (("--read-only", "rollback", "latest", *CONFIRM), 14),
+        (("rollback", "latest", *CONFIRM), 14),
+        (("rollback", "nothing", *CONFIRM), 2),
+    ],
+)
+async def test_refusals_change_nothing(scene: Scene, arguments: tuple[str, ...], code: int) -> None:
+    made = scene.on_network.snapshots_made
+    refused = await scene.operator(*arguments)
+    assert refused.code == code, refused.errors
+    assert await scene.digest() == scene.bad
+    assert scene.on_network.snapshots_made == made
+    assert len(scene.console.operations()) == 1
+
+
+async def test_production_needs_force_and_the_typed_name(scene: Scene) -> None:
+    scene.operator.edit("production = false", "production = true")
+    for arguments in (CONFIRM, ("--force", "--confirm", "local/registry")):
+        refused = await scene.operator("restore", NAME, "--from", "latest", *arguments)
+        assert refused.code == 14, refused.errors
+    assert await scene.digest() == scene.bad
+    assert (await scene.operator("restore", NAME, "--from", "latest", "--dry-run")).code == 0
+    allowed = await scene.operator("restore", NAME, "--from", "latest", "--force", *CONFIRM)
+    assert allowed.code == 0, allowed.errors
+    refused = await scene.operator("rollback", "latest", *CONFIRM)
+    assert refused.code == 14
+    assert await scene.digest() == scene.good
+
+
+async def test_a_plan_is_also_json(scene: Scene) -> None:
+    planned = await scene.operator("restore", NAME, "--from", "latest", "--dry-run", "--json")
+    document = json.loads(planned.output)
+    assert document["feasible"] is True
+    assert document["plan"]["name"] == NAME
+    assert len(document["hash"]) == 64
+
+
+async def test_the_restore_goes_on_when_the_command_is_killed(scene: Scene) -> None:
+    scene.operator.net.faults.add(FaultRule(Delay(1), method="load_canister_snapshot"))
+    operation = await scene.started("load", "restore", NAME, "--from", "latest", *CONFIRM)
+    outcome = await scene.console.follow(operation).wait()
+    assert outcome.ok, outcome
+    assert await scene.digest() == scene.good
+
+
+@pytest.mark.parametrize(
+    ("phase", "method"),
+    [
+        ("upload", "upload_canister_snapshot_data"),
+        ("stop", "stop_canister"),
+        ("safety snapshot", "take_canister_snapshot"),
+        ("load", "load_canister_snapshot"),
+        ("start", "start_canister"),
+        ("clean up", "delete_canister_snapshot"),
+    ],
+)
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_restore_whose_runner_is_killed_leaves_the_canister_running_and_is_resumed(
+    scene: Scene, phase: str, method: str, after: bool
+) -> None:
+    rule = scene.operator.net.faults.add(FaultRule(Delay(1, after=after), method=method))
+    operation = await scene.started(phase, "restore", NAME, "--from", "latest", *CONFIRM)
+    while not rule.applied:
+        await scene.agent.status()
+    handle = scene.console.follow(operation)
+    _kill_runner(handle.directory)
+    outcome = await handle.wait()
+    assert outcome.exit_code == 1
+    assert "operations resume" in outcome.next_step
+    assert handle.summary().state == "interrupted"
+    while scene.on_network.run_state is not RunState.RUNNING:  # nothing is run again: the guard does it
+        await scene.agent.status()
+    resumed = await scene.operator("operations", "resume", operation)
+    assert resumed.code == 0, resumed.errors
+    assert await scene.digest() == scene.good
+    assert scene.on_network.run_state is RunState.RUNNING
+    assert left_stopped(handle.journal()) == ()
+    rolled = await scene.operator("rollback", operation, *CONFIRM)
+    assert rolled.code == 0, rolled.errors
+    assert await scene.digest() == scene.bad
+
+
+async def test_an_aborted_restore_leaves_the_old_state_running(scene: Scene) -> None:
+    rule = scene.operator.net.faults.add(FaultRule(Delay(1), method="take_canister_snapshot"))
+    operation = await scene.started("safety snapshot", "restore", NAME, "--from", "latest", *CONFIRM)
+    while not rule.applied:
+        await scene.agent.status()
+    aborted = await scene.operator("operations", "abort", operation)
+    assert aborted.code == 130, aborted.errors
+    assert await scene.digest() == scene.bad
+    assert scene.on_network.run_state is RunState.RUNNING
+    assert scene.console.follow(operation).summary().state == "aborted"
+
+
+async def test_a_second_operation_on_the_canister_is_refused(scene: Scene) -> None:
+    rule = scene.operator.net.faults.add(FaultRule(Delay(2), method="take_canister_snapshot"))
+    operation = await scene.started("safety snapshot", "restore", NAME, "--from", "latest", *CONFIRM)
+    while not rule.applied:
+        await scene.agent.status()
+    second = await scene.operator("restore", NAME, "--from", "latest", *CONFIRM)
+    assert second.code == 11, second.errors
+    assert operation in second.errors
+    assert (await scene.console.follow(operation).wait()).ok
+
+
+async def test_the_key_is_nowhere_but_in_its_file(scene: Scene) -> None:
+    await scene.operator("restore", NAME, "--from", "latest", *CONFIRM)
+    secret = (scene.operator.folder / "controller.pem").read_bytes().splitlines()[1]
+    folder = scene.console.follow("latest").directory
+    assert not [path for path in folder.iterdir() if secret in path.read_bytes()]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
