@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -11,14 +10,14 @@ from quri_console.wasm import system_api_canister, system_api_messages
 from quri_console.wasm.compiler import CompiledModule, compile_module
 from quri_console.wasm.errors import InvalidModule
 from quri_console.wasm.execution import Execution, context_letter, instruction_limit
-from quri_console.wasm.fit import check_kept_heap, check_state
-from quri_console.wasm.heap import CommittedHeap, new_heap
-from quri_console.wasm.machine import Factory, Machine, Trapped
+from quri_console.wasm.fit import check_state
+from quri_console.wasm.machine import Trapped
 from quri_console.wasm.messages import Call, Callback, Environment, Outcome, OutgoingCall, Trap, TrapKind
 from quri_console.wasm.requirements import PRIVATE, PUBLIC
 from quri_console.wasm.stable_memory import StableMemory
-from quri_console.wasm.state import CanisterState, GlobalValue
+from quri_console.wasm.state import CanisterState
 from quri_console.wasm.system_api import Host
+from quri_console.wasm.undoable import UndoableMachine
 
 __all__ = [
     "Call",
@@ -63,15 +62,10 @@ class CanisterInstance:
 
     def __init__(self, module: CompiledModule, canister_id: bytes, environment: Environment) -> None:
         """Use `create` or `restore`."""
-        self._module = module
         self._canister_id = canister_id
         self._environment = environment
         self._host = Host()
-        self._factory = Factory(module, self._host.resolve)
-        self._machine = self._new_machine()
-        self._heap: CommittedHeap = new_heap()
-        self._is_heap_current = False
-        self._globals: tuple[GlobalValue, ...] = self._machine.read_globals()
+        self._code = UndoableMachine(module, self._host)
         self._stable = StableMemory()
         self._is_fork = False
         self.certified_data = b""
@@ -90,18 +84,17 @@ class CanisterInstance:
         Raises InvalidModule, also where a data segment does not fit or the start function traps.
         """
         instance = cls(compile_module(module), canister_id, environment)
-        instance._write_data_segments()
-        instance._run_start()
+        instance._code.load_data_segments()
+        instance._keep_all(instance._start())
         return instance
 
     @classmethod
     def restore(cls, state: CanisterState, *, canister_id: bytes, environment: Environment) -> CanisterInstance:
         """Put a state back; neither data segments nor the start function run. Raises InvalidModule, StateMismatch."""
-        instance = cls(compile_module(state.module), canister_id, environment)
-        check_state(state, instance._module.plan)
-        instance._globals = state.globals
-        instance._set_heap(state.heap)
-        instance._globals = instance._machine.read_globals()  # immutable ones are the module's
+        compiled = compile_module(state.module)
+        check_state(state, compiled.plan)
+        instance = cls(compiled, canister_id, environment)
+        instance._code.load_state(state.heap, state.globals)
         instance._stable = StableMemory.of(state.stable_memory)
         instance.certified_data = state.certified_data
         instance.global_timer_ns = state.global_timer_ns
@@ -111,9 +104,9 @@ class CanisterInstance:
     def capture(self) -> CanisterState:
         """Take the whole state out."""
         return CanisterState(
-            module=self._module.module,
-            globals=self._globals,
-            heap=self._machine.read(0, self._machine.memory_bytes),
+            module=self._code.module.module,
+            globals=self._code.globals,
+            heap=self._code.read_all(),
             stable_memory=self._stable.read(0, self._stable.size_bytes),
             certified_data=self.certified_data,
             global_timer_ns=self.global_timer_ns,
@@ -125,9 +118,8 @@ class CanisterInstance:
 
         A composite query and its callbacks run on a fork that is thrown away afterwards.
         """
-        twin = CanisterInstance(self._module, self._canister_id, self._environment)
-        twin._globals = self._globals
-        twin._set_heap(self._machine.read(0, self._machine.memory_bytes))
+        twin = CanisterInstance(self._code.module, self._canister_id, self._environment)
+        twin._code.load_state(self._code.read_all(), self._code.globals)
         twin._stable = self._stable.copy()
         twin._is_fork = True
         twin.certified_data = self.certified_data
@@ -144,20 +136,15 @@ class CanisterInstance:
         absent inspect hook accepts); an absent method or callback is a trap.
         Composite queries leave a trace only on a fork.
         """
-        hook = _HOOKS.get(call.kind)
-        if hook is not None and hook not in self.exports:
-            return Outcome(accepted_message=call.kind == "inspect")
-        if call.kind in _METHODS and _METHODS[call.kind] + call.method not in self.exports:
-            words = "query method" if call.kind == "query" else "method"
-            return Outcome(trap=Trap(TrapKind.METHOD_NOT_FOUND, f"Canister has no {words} '{call.method}'."))
-        execution = self._begin(call)
-        trap = self._run(execution)
-        instructions = execution.limit - self._machine.fuel
-        if trap is None and self._keeps(call):
-            self._commit(execution)
+        absent = self._without_code(call)
+        if absent is not None:
+            return absent
+        execution, outcome = self._attempt(call)
+        if outcome.trap is None and self._keeps(call):
+            self._keep_all(execution)
         else:
-            self._roll_back()
-        return _outcome(execution, trap, instructions)
+            self._undo_all()
+        return outcome
 
     def upgrade(
         self,
@@ -177,39 +164,37 @@ class CanisterInstance:
         untouched.
         """
         compiled = compile_module(module)
-        before = self.capture()
-        first = Outcome() if skip_pre_upgrade else self.execute(Call("pre_upgrade", caller=caller))
-        if first.trap is not None:
-            return first
+        before = (self._code, self.certified_data, self.global_timer_ns)
+        is_done = False
         try:
-            self._replace(compiled, keep_heap=keep_heap)
+            first = Outcome() if skip_pre_upgrade else self._half(Call("pre_upgrade", caller=caller))
+            if first.trap is not None:
+                return first
+            self._replace_code(compiled, keep_heap=keep_heap)
             call = Call("post_upgrade", caller=caller, argument=argument, canister_version=new_version)
-            second = self.execute(call)
-        except InvalidModule:
-            self._return_to(before)
-            raise
-        if second.trap is not None:
-            self._return_to(before)
-        return replace(
-            second,
-            outgoing=first.outgoing + second.outgoing if second.trap is None else (),
-            cycles_burned=first.cycles_burned + second.cycles_burned if second.trap is None else 0,
-            instructions=first.instructions + second.instructions,
-            logs=first.logs + second.logs,
-        )
+            second = self._half(call)
+            is_done = second.trap is None
+            return _both_halves(first, second)
+        finally:
+            if is_done:
+                self._code.commit()
+                self._stable.commit()
+            else:
+                self._code, self.certified_data, self.global_timer_ns = before
+                self._undo_all()
 
     # looking at it
 
     @property
     def exports(self) -> frozenset[str]:
         """Names of the exported functions, such as `canister_query health`."""
-        return self._module.exports
+        return self._code.module.exports
 
     @property
     def metadata(self) -> Mapping[str, Metadata]:
         """The `icp:` custom sections by name, such as `candid:service`."""
         found: dict[str, Metadata] = {}
-        for name, content in self._module.plan.custom_sections:
+        for name, content in self._code.module.plan.custom_sections:
             if name.startswith((PUBLIC, PRIVATE)):
                 found[name.split(" ", 1)[1]] = Metadata(name.startswith(PUBLIC), content)
         return found
@@ -217,12 +202,12 @@ class CanisterInstance:
     @property
     def is_64_bit(self) -> bool:
         """Whether the Wasm memory has 64-bit addresses."""
-        return self._module.plan.is_64_bit
+        return self._code.module.plan.is_64_bit
 
     @property
     def heap_bytes(self) -> int:
         """Size of the Wasm memory."""
-        return self._machine.memory_bytes
+        return self._code.live.memory_bytes
 
     @property
     def stable_bytes(self) -> int:
@@ -232,7 +217,7 @@ class CanisterInstance:
     @property
     def global_bytes(self) -> int:
         """Size of all globals: 4, 8 or 16 bytes each."""
-        return self._module.plan.global_bytes
+        return self._code.module.plan.global_bytes
 
     @property
     def custom_section_bytes(self) -> int:
@@ -241,7 +226,7 @@ class CanisterInstance:
 
     def read_heap(self, offset: int, size: int) -> bytes:
         """A slice of the Wasm memory; raises IndexError beyond its end."""
-        return self._machine.read(offset, size)
+        return self._code.live.read(offset, size)
 
     def read_stable(self, offset: int, size: int) -> bytes:
         """A slice of stable memory; raises IndexError beyond its end."""
@@ -249,35 +234,28 @@ class CanisterInstance:
 
     # inside
 
-    def _new_machine(self) -> Machine:
-        machine = self._factory.machine()
-        self._host.attach(machine)
-        return machine
+    def _without_code(self, call: Call) -> Outcome | None:
+        """The outcome of a message for which the module has no function."""
+        hook = _HOOKS.get(call.kind)
+        if hook is not None and hook not in self.exports:
+            return Outcome(accepted_message=call.kind == "inspect")
+        if call.kind in _METHODS and _METHODS[call.kind] + call.method not in self.exports:
+            words = "query method" if call.kind == "query" else "method"
+            return Outcome(trap=Trap(TrapKind.METHOD_NOT_FOUND, f"Canister has no {words} '{call.method}'."))
+        return None
 
-    def _write_data_segments(self) -> None:
+    def _attempt(self, call: Call) -> tuple[Execution, Outcome]:
+        """Run a message and neither keep nor undo it. Anything but a trap of the canister undoes it and is raised."""
+        execution = self._begin(call)
         try:
-            for segment in self._module.plan.data:
-                self._machine.write(segment.offset, segment.content)
-        except IndexError as error:
-            raise InvalidModule("The module cannot be instantiated", why=f"a data segment: {error}") from error
-
-    def _run_start(self) -> None:
-        if not self._module.plan.has_start:
-            return
-        execution = replace(self._begin(Call("init")), context="s")
-        self._host.begin(execution)
-        try:
-            self._machine.call_start(execution.limit)
-        except Trapped as trapped:
-            raise InvalidModule("The module cannot be instantiated", why=f"start: {trapped.trap.message}") from trapped
-        finally:
-            self._host.end()
-        self._commit(execution)
+            trap = self._run(execution)
+            return execution, _outcome(execution, trap, execution.limit - self._code.live.fuel)
+        except BaseException:
+            self._undo_all()
+            raise
 
     def _begin(self, call: Call) -> Execution:
-        if not self._is_heap_current:
-            self._heap.keep(self._machine.memory_address, self._machine.memory_bytes)
-            self._is_heap_current = True
+        self._code.begin()
         return Execution(
             call=call,
             context=context_letter(call),
@@ -290,72 +268,71 @@ class CanisterInstance:
         )
 
     def _run(self, execution: Execution) -> Trap | None:
-        call = execution.call
-        self._host.begin(execution)
+        call, machine = execution.call, self._code.live
         try:
-            if call.callback is not None:
-                self._machine.call_table(call.callback.function, call.callback.environment, execution.limit)
-            else:
-                name = _HOOKS.get(call.kind) or _METHODS[call.kind] + call.method
-                self._machine.call_export(name, execution.limit)
+            with self._host.running(execution):
+                if execution.context == "s":
+                    machine.call_start(execution.limit)
+                elif call.callback is not None:
+                    machine.call_table(call.callback.function, call.callback.environment, execution.limit)
+                else:
+                    name = _HOOKS.get(call.kind) or _METHODS[call.kind] + call.method
+                    machine.call_export(name, execution.limit)
         except Trapped as trapped:
             return trapped.trap
-        finally:
-            self._host.end()
         return None
+
+    def _start(self) -> Execution:
+        """Run the start function, if there is one. Raises InvalidModule where it traps."""
+        execution = replace(self._begin(Call("init")), context="s")
+        trap = self._run(execution)
+        if trap is not None:
+            raise InvalidModule("The module cannot be instantiated", why=f"start: {trap.message}")
+        return execution
 
     def _keeps(self, call: Call) -> bool:
         return call.kind not in _WITHOUT_TRACE and (call.kind != "composite_query" or self._is_fork)
 
-    def _commit(self, execution: Execution) -> None:
-        self._is_heap_current = False
-        self._globals = self._machine.read_globals()
+    def _keep_all(self, execution: Execution) -> None:
+        self._code.commit()
         self._stable.commit()
         self.certified_data = execution.certified_data
         self.global_timer_ns = execution.global_timer_ns
 
-    def _roll_back(self) -> None:
+    def _undo_all(self) -> None:
         self._stable.roll_back()
-        if self._machine.memory_bytes != len(self._heap):
-            self._machine = self._new_machine()
-        self._put_back_machine()
+        self._code.roll_back()
 
-    def _set_heap(self, content: bytes) -> None:
-        self._heap.keep(ctypes.cast(ctypes.c_char_p(content), ctypes.c_void_p).value or 0, len(content))
-        self._is_heap_current = True
-        self._put_back_machine()
+    def _half(self, call: Call) -> Outcome:
+        """One half of an upgrade: what it does stays visible to the other half, but is not committed."""
+        absent = self._without_code(call)
+        if absent is not None:
+            return absent
+        execution, outcome = self._attempt(call)
+        if outcome.trap is None:
+            self.certified_data = execution.certified_data
+            self.global_timer_ns = execution.global_timer_ns
+        return outcome
 
-    def _put_back_machine(self) -> None:
-        self._machine.grow_memory(len(self._heap))
-        self._heap.put_back(self._machine.memory_address)
-        self._machine.write_globals(self._globals)
-
-    def _replace(self, compiled: CompiledModule, *, keep_heap: bool) -> None:
-        kept = self._machine.read(0, self._machine.memory_bytes) if keep_heap else None
-        if kept is not None:
-            check_kept_heap(len(kept), compiled.plan)
-        self._module = compiled
-        self._factory = Factory(compiled, self._host.resolve)
-        self._machine = self._new_machine()
-        self._globals = self._machine.read_globals()
-        self._is_heap_current = False
-        self.global_timer_ns = 0
-        if kept is None:
-            self._write_data_segments()
+    def _replace_code(self, compiled: CompiledModule, *, keep_heap: bool) -> None:
+        old, self._code = self._code, UndoableMachine(compiled, self._host)
+        if keep_heap:
+            self._code.take_over_heap(old)
         else:
-            self._machine.grow_memory(len(kept))
-            self._machine.write(0, kept)
-        self._run_start()
+            self._code.load_data_segments()
+        self.global_timer_ns = 0
+        self._start()
 
-    def _return_to(self, before: CanisterState) -> None:
-        self._module = compile_module(before.module)
-        self._factory = Factory(self._module, self._host.resolve)
-        self._machine = self._new_machine()
-        self._globals = before.globals
-        self._set_heap(before.heap)
-        self._stable = StableMemory.of(before.stable_memory)
-        self.certified_data = before.certified_data
-        self.global_timer_ns = before.global_timer_ns
+
+def _both_halves(first: Outcome, second: Outcome) -> Outcome:
+    is_whole = second.trap is None
+    return replace(
+        second,
+        outgoing=first.outgoing + second.outgoing if is_whole else (),
+        cycles_burned=first.cycles_burned + second.cycles_burned if is_whole else 0,
+        instructions=first.instructions + second.instructions,
+        logs=first.logs + second.logs,
+    )
 
 
 def _outcome(execution: Execution, trap: Trap | None, instructions: int) -> Outcome:

@@ -46,6 +46,10 @@ _TRAP_WORDS = {
 }
 
 
+LARGEST_HEAP_BYTES = 6 * 1024**3
+"""The network's limit for 64-bit heaps; 32-bit ones end at 4 GiB by themselves."""
+
+
 class Trapped(Exception):
     """Ends an execution from inside a host function or from wasmtime."""
 
@@ -68,6 +72,7 @@ class Factory:
         """A fresh one: the start function has not run and no data segment has been written."""
         store = wasmtime.Store(engine())
         store.set_fuel(0)
+        store.set_limits(memory_size=LARGEST_HEAP_BYTES)
         with _WASM_RUNS_ALONE:
             instance = self._prepared.instantiate(store)
         return Machine(self.module, store, instance)

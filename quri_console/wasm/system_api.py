@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import wasmtime
 
@@ -52,11 +53,14 @@ class Host:
         assert self._execution is not None, "host functions run only inside a message"
         return self._execution
 
-    def begin(self, execution: Execution) -> None:
+    @contextmanager
+    def running(self, execution: Execution) -> Iterator[None]:
+        """Serve this message for as long as the context lasts."""
         self._execution = execution
-
-    def end(self) -> None:
-        self._execution = None
+        try:
+            yield
+        finally:
+            self._execution = None
 
     def resolve(self, name: str, kind: wasmtime.FuncType) -> HostFunction:
         """The host function for an import; unknown and unsupported ones trap with their name when called."""

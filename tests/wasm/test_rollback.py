@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from quri_console.wasm import instance as instance_room
+from quri_console.wasm import undoable
 from quri_console.wasm.heap import CopiedHeap, MappedHeap, new_heap
 from quri_console.wasm.instance import Call, TrapKind
 from quri_console.wasm.shared_file import is_supported
-from tests.support.wasm_canisters import Types, ask, create, installed, probe_module, tell, wat
+from tests.support.wasm_canisters import Surroundings, Types, ask, create, installed, probe_module, tell, wat
 
 # Every method writes to everything there is; its name says how it ends.
 TEXT = """
@@ -62,7 +62,7 @@ KINDS: list[Callable[[], object]] = [CopiedHeap] + ([new_heap] if is_supported()
 
 @pytest.fixture(params=KINDS, ids=["copied", "mapped"][: len(KINDS)], autouse=True)
 def heap_kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(instance_room, "new_heap", request.param)
+    monkeypatch.setattr(undoable, "new_heap", request.param)
 
 
 def test_this_system_uses_its_cheapest_kind() -> None:
@@ -176,4 +176,25 @@ def test_a_fork_keeps_what_composite_queries_write_and_the_original_does_not() -
     fork.execute(call)
     fork.execute(call)
     assert fork.read_heap(0, 4) == b"\2\0\0\0"
+    assert canister.capture() == before
+
+
+class Outage(Exception):
+    """The environment itself fails in the middle of a message."""
+
+
+class Failing(Surroundings):
+    def time_ns(self) -> int:
+        raise Outage
+
+
+def test_a_failure_of_the_environment_is_raised_and_leaves_no_trace() -> None:
+    canister = create(
+        """(module (import "ic0" "time" (func $time (result i64))) (memory 1)
+          (func (export "canister_update run") (i32.store (i32.const 0) (i32.const 1)) (drop (call $time))))""",
+        Failing(),
+    )
+    before = canister.capture()
+    with pytest.raises(Outage):
+        canister.execute(Call("update", "run"))
     assert canister.capture() == before
