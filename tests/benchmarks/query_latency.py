@@ -30,8 +30,8 @@ def median_ms(work: Callable[[], object]) -> float:
 def filled() -> CanisterInstance:
     """The probe with as much on its heap as stays below 16 MiB."""
     canister = installed(probe_module())
-    while canister.heap_bytes < HEAP_BYTES - 2 * 1024 * 1024:
-        tell(canister, "fill", (Types.Nat, 512), (Types.Nat8, 7))
+    while canister.heap_bytes < HEAP_BYTES - 1024 * 1024:
+        tell(canister, "fill", (Types.Nat, 100), (Types.Nat8, 7))
     return canister
 
 
@@ -50,7 +50,7 @@ def main() -> None:
     megabytes = canister.heap_bytes / 1e6
     read = Call("query", "read", NO_ARGUMENT, replicated=False)
     plain = median_ms(lambda: canister.execute(read))
-    growing = median_ms(lambda: ask(canister, "scribble", (Types.Nat, 2048)))
+    growing = median_ms(lambda: ask(canister, "scribble", (Types.Nat, 128)))
     print(
         f"query, heap {megabytes:.1f} MB: {plain:.2f} ms; one that grows the heap: {growing:.2f} ms (budget {BUDGET_MS})"
     )
