@@ -2,9 +2,9 @@
 
 Run as `python -m quri_console.effects.start_guard`. Each line on its standard input is either a JSON
 object `{"urls": [...], "envelope": "<hex>", "expires_at": <seconds since 1970>}`, of which the newest
-counts, or `disarm`, after which it leaves and sends nothing. The end of its input means that the
-parent is gone: then it sends the request until a node has taken it or it has expired. It holds a
-signed request and no key, and imports nothing that takes long.
+counts and the first is answered with `armed`, or `disarm`, after which it leaves and sends nothing.
+The end of its input means that the parent is gone: then it sends the request until a node has taken
+it or it has expired. It holds a signed request and no key, and imports nothing that takes long.
 """
 
 from __future__ import annotations
@@ -40,15 +40,22 @@ class StartRequest:
         return cls(tuple(fields["urls"]), bytes.fromhex(fields["envelope"]), float(fields["expires_at"]))
 
 
-def wait_for_parent(lines: TextIO) -> StartRequest | None:
-    """The request to send, once the parent is gone; None when it disarmed us or never armed us."""
+def wait_for_parent(lines: TextIO, answers: TextIO) -> StartRequest | None:
+    """The request to send, once the parent is gone; None when it disarmed us or never armed us.
+
+    The first request is answered with `armed`: only then may the parent stop anything.
+    """
     request = None
     for line in lines:
         if line.strip() == "disarm":
             return None
         # a line without an end was cut off by the parent's death: the one before it counts
-        if line.endswith("\n"):
-            request = StartRequest.from_line(line)
+        if not line.endswith("\n"):
+            break
+        if request is None:
+            answers.write("armed\n")
+            answers.flush()
+        request = StartRequest.from_line(line)
     return request
 
 
@@ -107,7 +114,7 @@ def main() -> int:
     """Guard until disarmed or needed."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-    request = wait_for_parent(sys.stdin)
+    request = wait_for_parent(sys.stdin, sys.stdout)
     return 0 if request is None or send_until_taken(request) else 1
 
 

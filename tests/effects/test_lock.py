@@ -23,9 +23,11 @@ with operate_lock(Path(sys.argv[1]), bytes(32), sys.argv[2], "first"):
 
 def test_one_operation_at_a_time_on_one_canister(tmp_path: Path) -> None:
     with operate_lock(tmp_path, NETWORK, CANISTER, "first"):
-        with pytest.raises(LockedError, match="another operation works on") as refusal:
-            with operate_lock(tmp_path, NETWORK, CANISTER, "second"):
-                pytest.fail("two operations hold one canister")
+        with (
+            pytest.raises(LockedError, match="another operation works on") as refusal,
+            operate_lock(tmp_path, NETWORK, CANISTER, "second"),
+        ):
+            pytest.fail("two operations hold one canister")
         assert refusal.value.exit_code == ExitCode.LOCKED
         assert "operation first in process" in refusal.value.why
         assert "first" in str(lock_holder(tmp_path, NETWORK, CANISTER))
@@ -45,9 +47,8 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path, checkout: Path) -> None:
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"held\n"
-    with pytest.raises(LockedError):
-        with operate_lock(tmp_path, NETWORK, CANISTER, "second"):
-            pytest.fail("the lock of a living process was taken")
+    with pytest.raises(LockedError), operate_lock(tmp_path, NETWORK, CANISTER, "second"):
+        pytest.fail("the lock of a living process was taken")
     process.kill()
     process.communicate()
     with operate_lock(tmp_path, NETWORK, CANISTER, "second"):

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -9,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from quri_console.clock import SystemClock
-from quri_console.effects.guard import StartGuard, start_request
+from quri_console.clock import ManualClock, SystemClock
+from quri_console.effects.guard import RENEW_SECONDS, GuardUnavailable, StartGuard, start_request
 from quri_console.effects.perform import Effects
 from quri_console.effects.start_guard import StartRequest, attempt, wait_for_parent
 from quri_console.ic.encoding.principal import Principal
@@ -25,7 +27,7 @@ NEWER = LINE.replace("00ff", "0102")
 
 PARENT = """
 import asyncio, json, sys
-from quri_console.clock import SystemClock
+from quri_console.clock import ManualClock, SystemClock
 from quri_console.effects.guard import StartGuard
 from quri_console.effects.start_guard import StartRequest
 
@@ -51,7 +53,11 @@ def _on_network(lab: Laboratory, canister: Principal) -> Canister:
 async def _runs(lab: Laboratory, canister: Principal) -> None:
     async with asyncio.timeout(30):
         while _on_network(lab, canister).run_state is not RunState.RUNNING:
-            await asyncio.sleep(0.02)
+            await lab.agent.status()
+
+
+def _lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 def _request(lab: Laboratory, effects: Effects, canister: Principal) -> str:
@@ -63,15 +69,18 @@ def _request(lab: Laboratory, effects: Effects, canister: Principal) -> str:
 
 
 def test_the_newest_whole_line_counts_at_the_end_of_input() -> None:
-    assert wait_for_parent(io.StringIO(LINE + NEWER)) == StartRequest(("http://127.0.0.1:9/x",), b"\x01\x02", 5.0)
-    cut = wait_for_parent(io.StringIO(LINE + NEWER[:-20]))
+    answers = io.StringIO()
+    newest = wait_for_parent(io.StringIO(LINE + NEWER), answers)
+    assert newest == StartRequest(("http://127.0.0.1:9/x",), b"\x01\x02", 5.0)
+    assert answers.getvalue() == "armed\n"
+    cut = wait_for_parent(io.StringIO(LINE + NEWER[:-20]), io.StringIO())
     assert cut is not None
     assert cut.envelope == b"\x00\xff"
 
 
 @pytest.mark.parametrize("text", ["", "disarm\n", LINE + "disarm\n", LINE + NEWER + "disarm\n"])
 def test_nothing_is_sent_when_disarmed_or_never_armed(text: str) -> None:
-    assert wait_for_parent(io.StringIO(text)) is None
+    assert wait_for_parent(io.StringIO(text), io.StringIO()) is None
 
 
 def test_it_imports_nothing_that_takes_long(checkout: Path) -> None:
@@ -136,10 +145,10 @@ async def test_effects_guard_every_stop_and_let_go_of_it_after_the_start(lab: La
     canister = await lab.create()
     await lab.effects.stop_canister(canister)
     (guard,) = lab.effects._guards.values()
-    assert Path(f"/proc/{guard.pid}").exists()
+    assert _lives(guard.pid)
     await lab.effects.start_canister(canister)
     assert lab.effects._guards == {}
-    assert not Path(f"/proc/{guard.pid}").exists()
+    assert not _lives(guard.pid)
 
 
 async def test_effects_that_end_with_a_canister_stopped_leave_it_to_the_guard(lab: Laboratory) -> None:
@@ -147,3 +156,30 @@ async def test_effects_that_end_with_a_canister_stopped_leave_it_to_the_guard(la
     await lab.effects.stop_canister(canister)
     await lab.effects.aclose()
     await _runs(lab, canister)
+
+
+async def test_a_guard_that_was_killed_is_replaced_when_its_request_is_renewed(lab: Laboratory) -> None:
+    canister = await lab.create()
+    await perform(lab.agent, change.stop_canister(canister))
+    clock = ManualClock()
+    guard = await StartGuard.arm(lambda: lab.effects._guard_request(canister), clock)
+    first = guard.pid
+    os.kill(first, signal.SIGKILL)
+    await asyncio.to_thread(os.waitpid, first, 0)
+    async with asyncio.timeout(30):
+        while not clock.sleeping:
+            await lab.agent.status()
+        await clock.advance(RENEW_SECONDS)
+        while guard.pid == first or not clock.sleeping:
+            await lab.agent.status()
+    await guard.let_go()
+    await _runs(lab, canister)
+
+
+async def test_nothing_is_stopped_without_a_guard(lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    canister = await lab.create()
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(GuardUnavailable, match="is not there"):
+        await lab.effects.stop_canister(canister)
+    assert _on_network(lab, canister).run_state is RunState.RUNNING
+    assert not [record for record in lab.effects.journal.records if record.event == "intent"]

@@ -42,7 +42,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Incident]:
 
 
 async def _restored(scene: Incident) -> None:
-    """The whole state is back, it runs, nothing of ours but the safety snapshot is on chain, and nothing was doubled."""
+    """The whole state is back, it runs, and nothing of ours but one safety snapshot is on chain."""
     assert scene.state == scene.good
     assert (await scene.lab.status(scene.canister)).status == "running"
     safety = snapshots_made(scene.effects.journal.records, TAKE_SNAPSHOT)
