@@ -73,9 +73,7 @@ class Direct:
         assert isinstance(answer, Reject), f"{method} was answered"
         return answer
 
-    async def ask(
-        self, canister: bytes, method: str, argument: bytes = b"", *, query: bool = False
-    ) -> Reply | Reject:
+    async def ask(self, canister: bytes, method: str, argument: bytes = b"", *, query: bool = False) -> Reply | Reject:
         """Call a canister's own method."""
         ingress = Ingress(self.caller, canister, method, argument)
         if query:
