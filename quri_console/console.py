@@ -56,13 +56,16 @@ class Console:
         network: str | None = None,
         read_only: bool = False,
         clock: Clock | None = None,
+        passphrase: Callable[[], str] | None = None,
     ) -> Console:
         """Load the configuration and choose the network (the first one unless named).
 
-        Raises ConfigError, UsageError.
+        `passphrase` asks the operator for that of an encrypted key. Raises ConfigError, UsageError.
         """
         config = load_config(find_config_path(config_path))
-        session = Session(config, config.network(network), read_only=read_only, clock=clock or SystemClock())
+        session = Session(
+            config, config.network(network), read_only=read_only, clock=clock or SystemClock(), passphrase=passphrase
+        )
         return cls(session)
 
     async def fleet_status(self, *, live: bool = False) -> FleetStatus:

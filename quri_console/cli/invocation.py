@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,4 +25,15 @@ class Invocation:
         """The console of this invocation. Raises ConfigError, UsageError."""
         from quri_console.console import Console
 
-        return Console.open(config_path=self.config, network=self.network, read_only=self.read_only)
+        return Console.open(
+            config_path=self.config,
+            network=self.network,
+            read_only=self.read_only,
+            passphrase=cache(_ask_passphrase) if sys.stdin.isatty() else None,
+        )
+
+
+def _ask_passphrase() -> str:
+    import click
+
+    return str(click.prompt("Passphrase of the key", hide_input=True, err=True))

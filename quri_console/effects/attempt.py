@@ -92,16 +92,30 @@ class Attempts:
             except CallNotExecuted:
                 continue
             except CallUndecided:
-                if found is None or before is None:
+                late = await self._after_expiry(effect, call, intent, signed)
+                if late is None and found is not None and before is not None:
+                    snapshot = await self.new_snapshot(effect, before, intent)
+                    late = None if snapshot is None else (found(snapshot),)
+                elif late is None:
                     self.record_outcome(intent, UNKNOWN)
+                if late is None:
                     continue
-                snapshot = await self.new_snapshot(effect, before, intent)
-                if snapshot is None:
-                    continue
-                answer = found(snapshot)
+                (answer,) = late
             self.record_outcome(intent, DONE, **result(answer))
             return answer
         raise undecided(effect.kind, effect.canister)
+
+    async def _after_expiry(
+        self, effect: PlannedEffect, call: PreparedCall[T], intent: int, signed: SignedCall
+    ) -> tuple[T] | None:
+        """The late answer of a request that must not be executed after what follows; None when there is none."""
+        if not effect.kind.must_expire:
+            return None
+        status = await self.outlive(signed)
+        if status.rejection is not None:
+            self.record_rejection(intent, status.rejection)
+            raise status.rejection
+        return None if status.reply is None else (call.decode(status.reply),)
 
     def sign(self, call: PreparedCall[T]) -> SignedCall:
         """The signed request of a call."""

@@ -22,13 +22,15 @@ class EffectKind:
 
     `keeps_request`: the signed request is written to the journal, so that a later process can ask
     for its outcome or send the same one again. Uploads of data leave it out: 2 MB each, and sending
-    them anew is harmless.
+    them anew is harmless. `must_expire`: nothing else is done before an undecided request can have no
+    effect any more, because executing it late would harm: a snapshot too many, or a load after the start.
     """
 
     name: str
     method: str
     resolution: Resolution
     keeps_request: bool = True
+    must_expire: bool = False
 
     @property
     def repeatable(self) -> bool:
@@ -38,10 +40,12 @@ class EffectKind:
 
 START = EffectKind("start", "start_canister", Resolution.SEND_ANEW)
 STOP = EffectKind("stop", "stop_canister", Resolution.SEND_ANEW)
-TAKE_SNAPSHOT = EffectKind("take snapshot", "take_canister_snapshot", Resolution.NEW_SNAPSHOT)
-LOAD_SNAPSHOT = EffectKind("load snapshot", "load_canister_snapshot", Resolution.SEND_ANEW)
+TAKE_SNAPSHOT = EffectKind("take snapshot", "take_canister_snapshot", Resolution.NEW_SNAPSHOT, must_expire=True)
+LOAD_SNAPSHOT = EffectKind("load snapshot", "load_canister_snapshot", Resolution.SEND_ANEW, must_expire=True)
 DELETE_SNAPSHOT = EffectKind("delete snapshot", "delete_canister_snapshot", Resolution.SEND_ANEW)
-UPLOAD_METADATA = EffectKind("upload metadata", "upload_canister_snapshot_metadata", Resolution.NEW_SNAPSHOT)
+UPLOAD_METADATA = EffectKind(
+    "upload metadata", "upload_canister_snapshot_metadata", Resolution.NEW_SNAPSHOT, must_expire=True
+)
 UPLOAD_SLICE = EffectKind("upload slice", "upload_canister_snapshot_data", Resolution.SEND_ANEW, keeps_request=False)
 UPLOAD_CHUNK = EffectKind("upload chunk", "upload_canister_snapshot_data", Resolution.SEND_ANEW, keeps_request=False)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from quri_console.errors import QuriError
+from quri_console.folders import make_private_folders
 
 Json = Mapping[str, Any]
 
 FILE_MODE = 0o600
-DIRECTORY_MODE = 0o700
 
 
 class StateFolderUnusable(QuriError):
@@ -21,14 +21,17 @@ class StateFolderUnusable(QuriError):
 
 
 def compact_json(value: object) -> str:
-    """One line of JSON with sorted keys: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """One line of JSON with sorted keys: equal values give equal text.
+
+    In ASCII, so that what a canister answered does nothing to the terminal of whoever looks into the file.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def make_private_directory(path: Path) -> None:
     """Create `path` and its parents, owner-only. Raises StateFolderUnusable."""
     try:
-        path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+        make_private_folders(path)
     except OSError as error:
         raise unusable(path, error) from error
 

@@ -64,23 +64,16 @@ def require_writable(kind: OperationKind, *, read_only: bool) -> None:
 
 def check_wanted(intention: Intention) -> None:
     """The rules that need no network; what commands ask before they start anything. Raises RefusedBySafetyRule."""
-    if intention.read_only:
-        raise RefusedBySafetyRule(
-            f"this console is read-only, so no {intention.kind} was started",
-            why="--read-only was given",
-            next_step="Run it again without --read-only.",
-        )
-    if intention.kind not in REPLACING and not intention.production:
-        return
+    require_writable(intention.kind, read_only=intention.read_only)
     if intention.production and not intention.force:
         raise RefusedBySafetyRule(
             f"{intention.network} is a production network, so the {intention.kind} was not started",
             why="production needs --force and the typed name",
             next_step="Look at the plan (--dry-run), then add --force.",
         )
-    expected = expected_confirmation(intention.network, intention.canister)
     if not needs_typing(intention.kind, production=intention.production):
         return
+    expected = expected_confirmation(intention.network, intention.canister)
     if intention.confirmation != expected:
         raise RefusedBySafetyRule(
             f"the confirmation does not name {expected}, so nothing was done",

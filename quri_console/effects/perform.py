@@ -20,7 +20,7 @@ from quri_console.effects.calls import (
 from quri_console.effects.gate import Permit
 from quri_console.effects.guard import StartGuard, start_request
 from quri_console.effects.journal import Journal
-from quri_console.effects.replay import STATUS_BEFORE, left_stopped, status_before
+from quri_console.effects.replay import SNAPSHOT_NOT_FOUND, STATUS_BEFORE, left_stopped, status_before
 from quri_console.effects.start_guard import StartRequest
 from quri_console.effects.stop import stop_within
 from quri_console.errors import NetworkError, RefusedBySafetyRule
@@ -29,6 +29,7 @@ from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.management import change, snapshot_change
 from quri_console.ic.management.read import canister_status
 from quri_console.ic.management.types import Snapshot, SnapshotBlob, SnapshotMetadata
+from quri_console.ic.rejection import Rejected
 
 DEFAULT_STOP_TIMEOUT_SECONDS = 60.0
 # The network accepts a request for 5 minutes; a little less, so that clocks may differ.
@@ -156,20 +157,30 @@ class Effects:
             patience_seconds=patience_seconds,
         )
 
-    async def load_snapshot(self, canister: Principal, snapshot_id: bytes) -> None:
-        """Put a snapshot in place of the canister's state, which must be stopped. Raises Rejected, EffectUndecided."""
+    async def load_snapshot(
+        self, canister: Principal, snapshot_id: bytes, *, patience_seconds: float = math.inf
+    ) -> None:
+        """Put a snapshot in place of the state of a stopped canister; `patience_seconds` as in `take_snapshot`.
+
+        Raises Rejected, EffectUndecided.
+        """
         self._checkpoint()
         await self.attempts.run(
             PlannedEffect(LOAD_SNAPSHOT, canister, {"snapshot_id": snapshot_id.hex()}),
             snapshot_change.load_canister_snapshot(canister, snapshot_id),
+            patience_seconds=patience_seconds,
         )
 
     async def delete_snapshot(self, canister: Principal, snapshot_id: bytes) -> None:
         """Delete a snapshot from the network; one that is gone already is as good. Raises Rejected, EffectUndecided."""
-        await self.attempts.run(
-            PlannedEffect(DELETE_SNAPSHOT, canister, {"snapshot_id": snapshot_id.hex()}),
-            snapshot_change.delete_canister_snapshot(canister, snapshot_id),
-        )
+        try:
+            await self.attempts.run(
+                PlannedEffect(DELETE_SNAPSHOT, canister, {"snapshot_id": snapshot_id.hex()}),
+                snapshot_change.delete_canister_snapshot(canister, snapshot_id),
+            )
+        except Rejected as rejection:
+            if rejection.error_code != SNAPSHOT_NOT_FOUND:
+                raise
 
     async def upload_snapshot_metadata(self, canister: Principal, metadata: SnapshotMetadata) -> bytes:
         """Make a snapshot of these sizes, filled with zeros; its id.

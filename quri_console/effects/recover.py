@@ -66,6 +66,7 @@ async def _settle_snapshot(effects: Effects, attempt: Attempt) -> str:
     except CallNotExecuted:
         return NOT_EXECUTED
     except CallUndecided:
+        await effects.attempts.outlive(call)
         before = tuple(bytes.fromhex(text) for text in attempt.fields["snapshots_before"])
         found = await effects.attempts.new_snapshot(PlannedEffect(attempt.kind, canister, {}), before, attempt.sequence)
         if found is None:

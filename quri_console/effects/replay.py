@@ -9,6 +9,7 @@ from quri_console.effects.calls import DELETE_SNAPSHOT, EFFECTS, START, STOP, Ef
 from quri_console.effects.durable import Json
 from quri_console.effects.journal import Record
 
+SNAPSHOT_NOT_FOUND = "IC0305"
 INTENT, OUTCOME, STATUS_BEFORE = "intent", "outcome", "status before"
 DONE, REJECTED, NOT_EXECUTED, UNKNOWN = "done", "rejected", "not executed", "unknown"
 
@@ -86,7 +87,11 @@ def left_stopped(records: Iterable[Record]) -> tuple[str, ...]:
 def snapshots_made(records: Iterable[Record], kind: EffectKind) -> tuple[bytes, ...]:
     """Ids of the snapshots that effects of this kind made and that were not deleted since, oldest first."""
     records = tuple(records)
-    gone = {attempt.snapshot_id for attempt in attempts(records, DELETE_SNAPSHOT) if attempt.may_have_happened}
+    gone = {attempt.snapshot_id for attempt in attempts(records, DELETE_SNAPSHOT) if _is_gone(attempt)}
     gone |= {bytes.fromhex(text) for a in attempts(records) if (text := a.fields.get("replaced")) and a.outcome == DONE}
     made = (attempt.snapshot_id for attempt in attempts(records, kind) if attempt.outcome == DONE)
     return tuple(identifier for identifier in made if identifier is not None and identifier not in gone)
+
+
+def _is_gone(deletion: Attempt) -> bool:
+    return deletion.may_have_happened or deletion.result.get("code") == SNAPSHOT_NOT_FOUND

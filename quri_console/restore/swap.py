@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from quri_console.ic.management.read import canister_status
 from quri_console.ic.management.types import CanisterStatus
 from quri_console.progress import Progress, ProgressEvent
 
+STOPPED_PATIENCE_SECONDS = 60.0
 OLD_STATE, NEW_STATE, UNKNOWN_STATE = "its old state", "the restored state", "either its old or the restored state"
 
 
@@ -104,7 +106,9 @@ class Swap:
     async def _exchange(self) -> bytes | None:
         safety = await self._take_safety() if self.target.safety_snapshot else None
         self._report("load")
-        await self.effects.load_snapshot(self.target.canister, self.target.snapshot_id)
+        await self.effects.load_snapshot(
+            self.target.canister, self.target.snapshot_id, patience_seconds=self._patience()
+        )
         self._report("check")
         try:
             self._check(await canister_status(self.effects.agent, self.target.canister))
@@ -123,8 +127,14 @@ class Swap:
         earlier = self._safety_of_journal()
         loads = attempts(self.effects.journal.records, LOAD_SNAPSHOT)
         keep = any(load.outcome in (DONE, UNKNOWN, None) for load in loads)
-        snapshot = await self.effects.take_snapshot(self.target.canister, replace=None if keep else earlier)
+        snapshot = await self.effects.take_snapshot(
+            self.target.canister, replace=None if keep else earlier, patience_seconds=self._patience()
+        )
         return snapshot.id
+
+    def _patience(self) -> float:
+        """How long a rate limit may keep the canister down that ran before."""
+        return STOPPED_PATIENCE_SECONDS if self.effects.status_before(self.target.canister) == "running" else math.inf
 
     def _check(self, status: CanisterStatus) -> None:
         metrics = status.memory_metrics

@@ -34,7 +34,7 @@ async def plan_of_backup(
     """What backing these canisters up would do and cost. Raises UsageError, ConfigError, NetworkError."""
     targets = backup_targets(session.config, names)
     identity = session.config.require_identity("backup")
-    async with await connect(session.network, identity, session.clock) as agent:
+    async with await connect(session.network, identity, session.clock, passphrase=session.passphrase) as agent:
         return await plan_backup(
             agent,
             targets,

@@ -186,7 +186,7 @@ async def plan_restore(
 
     target = session.config.canister(canister)
     identity = session.config.require_identity("operate")
-    async with await connect(session.network, identity, session.clock) as agent:
+    async with await connect(session.network, identity, session.clock, passphrase=session.passphrase) as agent:
         wish = RestoreWish(
             network=session.network.name,
             production=as_shown(session.network, agent.root_key).production,
@@ -252,7 +252,8 @@ async def plan_rollback(session: Session, operation_id: str) -> RollbackPlan:
         stop_timeout_seconds=DEFAULT_STOP_TIMEOUT_SECONDS,
         health_query=target.health_query,
     )
-    async with await connect(session.network, session.config.require_identity("operate"), session.clock) as agent:
+    identity = session.config.require_identity("operate")
+    async with await connect(session.network, identity, session.clock, passphrase=session.passphrase) as agent:
         return await plan(agent, wish)
 
 
