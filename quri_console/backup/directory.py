@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 from quri_console.backup.files import (
-    PRIVATE_DIRECTORY,
     make_private_directory,
     replace_atomically,
     storage_errors,
@@ -16,6 +15,7 @@ from quri_console.backup.files import (
 from quri_console.backup.layout import UNFINISHED_PREFIX, backups_folder, set_name
 from quri_console.backup.manifest import MANIFEST_NAME, Manifest, encode_manifest
 from quri_console.clock import NANOSECONDS_PER_SECOND, Clock
+from quri_console.folders import make_private_folders
 
 
 class SetWriter:
@@ -33,7 +33,7 @@ class SetWriter:
         """
         folder = backups_folder(root)
         with storage_errors("make the repository", root):
-            await asyncio.to_thread(_make_folders, folder)
+            await asyncio.to_thread(make_private_folders, folder)
         while True:
             now_ns = clock.now_ns()
             with storage_errors("make a folder for the backup", folder):
@@ -70,13 +70,6 @@ class SetWriter:
         """Remove everything; for a set of which nothing was captured."""
         with storage_errors("remove the unfinished backup", self.path):
             shutil.rmtree(self.path)
-
-
-def _make_folders(folder: Path) -> None:
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    for parent in reversed(missing):
-        parent.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
-        sync_directory(parent.parent)
 
 
 def _try_reserve(folder: Path, name: str) -> SetWriter | None:

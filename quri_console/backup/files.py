@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from quri_console.errors import CorruptionError, QuriError
+from quri_console.folders import PRIVATE_FOLDER
 
 PRIVATE_FILE = 0o600
-PRIVATE_DIRECTORY = 0o700
 HASH_BLOCK_BYTES = 1 << 20
 
 
@@ -50,7 +50,7 @@ def storage_failure(error: OSError, doing: str, path: Path) -> StorageFailed:
 
 def make_private_directory(path: Path) -> None:
     """Make one directory for its owner alone; its parent must exist. Raises FileExistsError like `mkdir`."""
-    path.mkdir(mode=PRIVATE_DIRECTORY)
+    path.mkdir(mode=PRIVATE_FOLDER)
 
 
 def create_private(path: Path) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TextIO
 
 from quri_console.errors import QuriError
 from quri_console.progress import Progress, ProgressEvent
-from quri_console.render.escape import escape
+from quri_console.render.escape import escape, escape_lines
 from quri_console.units import format_bytes, format_duration
 
 # (text, role) or plain text; roles are those of render.table
@@ -75,7 +75,8 @@ def show_error(error: QuriError, *, debug: bool = False) -> None:
     """A failure to standard error: what happened, why, what to do next; its traceback only when `debug`."""
     stream = sys.stderr
     if debug:
-        stream.write("".join(traceback.format_exception(error)))
+        for line in escape_lines("".join(traceback.format_exception(error)).rstrip("\n")):
+            stream.write(f"{line}\n")
     stream.write(f"{painted('Error:', 'error', stream)} {escape(_sentence(error.what))}\n")
     if error.why:
         stream.write(f"  Why:  {escape(_sentence(error.why))}\n")

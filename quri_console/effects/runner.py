@@ -141,12 +141,12 @@ def _outcome(files: OperationFiles, work: Work, stdin: BinaryIO, clock: Clock) -
     try:
         finished = _worked(files, work, stdin, clock)
     except QuriError as error:
-        traceback.print_exc()
+        _log_failure(error)
         return Outcome(
             error.exit_code, clock.now_ns(), error.what, error.why, error.next_step, dict(getattr(error, "result", {}))
         )
     except Exception as error:  # noqa: BLE001 - the last resort: an operation must never end without an outcome
-        traceback.print_exc()
+        _log_failure(error)
         return Outcome(
             ExitCode.FAILED,
             clock.now_ns(),
@@ -157,6 +157,13 @@ def _outcome(files: OperationFiles, work: Work, stdin: BinaryIO, clock: Clock) -
     return Outcome(
         finished.exit_code, clock.now_ns(), finished.what, finished.why, finished.next_step, dict(finished.result)
     )
+
+
+def _log_failure(error: BaseException) -> None:
+    """The traceback to the log, where what a canister answered must do nothing to the terminal that shows it."""
+    for line in "".join(traceback.format_exception(error)).rstrip("\n").split("\n"):
+        harmless = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+        sys.stderr.write(f"{''.join(harmless)}\n")
 
 
 def _worked(files: OperationFiles, work: Work, stdin: BinaryIO, clock: Clock) -> Finished:

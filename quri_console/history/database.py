@@ -15,6 +15,7 @@ from typing import Any, Self
 import aiosqlite
 
 from quri_console.errors import QuriError
+from quri_console.folders import make_private_folders
 from quri_console.history.leases import Leases
 from quri_console.history.migrations import migrate, roll_back
 from quri_console.history.samples import COLUMNS, SQLITE_MAX_INTEGER, Sample, exact, from_row, to_row
@@ -195,7 +196,7 @@ def _advice(error: sqlite3.Error | OSError) -> str:
 
 
 def _create_private(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folders(path.parent)
     # SQLite gives its -wal and -shm files the mode of the database
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from quri_console.errors import CorruptionError
+from quri_console.folders import make_private_folders
 from quri_console.localnet.dump_records import canister_from, record_of
 from quri_console.localnet.network import Network
 
@@ -100,7 +101,7 @@ class BlobFolder:
         self._named.add(name)
         path = self._folder / name
         if not path.exists():
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private_folders(self._folder)
             _write(path, content)
         return name
 
@@ -121,7 +122,7 @@ class BlobFolder:
 
 
 def _write(path: Path, content: bytes | bytearray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folders(path.parent)
     partial = path.with_name(f".{path.name}.partial")
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)

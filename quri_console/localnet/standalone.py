@@ -13,6 +13,7 @@ from pathlib import Path
 
 from quri_console.clock import Clock, SystemClock
 from quri_console.errors import CorruptionError, LockedError
+from quri_console.folders import make_private_folders
 from quri_console.localnet import demo_fleet, dump
 from quri_console.localnet.builtins import register_builtins
 from quri_console.localnet.builtins.cycles_ledger import CyclesLedger
@@ -99,7 +100,7 @@ def _folder(state: Path | None) -> Iterator[Path]:
             yield Path(temporary)
         return
     folder = state.absolute()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folders(folder)
     descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import wasmtime
 
+from quri_console.folders import make_private_folders
 from quri_console.wasm.binary import decompress, malformed
 from quri_console.wasm.errors import InvalidModule
 from quri_console.wasm.instrument import Instrumented, instrument
@@ -48,7 +49,7 @@ def prepare_cache(folder: Path) -> Path | None:
     owns or may write to is not used.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folders(folder)
         status = folder.stat()
         if status.st_uid != os.getuid() or stat.S_IMODE(status.st_mode) & 0o022:
             return None

@@ -10,9 +10,11 @@ from quri_console.cli.output import (
     cell_width,
     progress_text,
     progress_to,
+    show_error,
     show_json,
     show_table,
 )
+from quri_console.errors import QuriError
 from quri_console.progress import ProgressEvent
 
 
@@ -98,3 +100,14 @@ def test_a_bar_redraws_one_line_and_not_too_often(monkeypatch: pytest.MonkeyPatc
     assert drawn.count("\n") == 2
     assert " 25 %" not in drawn
     assert "100 %" in drawn
+
+
+def test_a_traceback_does_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise QuriError("the canister said \x1b]0;mine\x07 and \u202e")
+    except QuriError as error:
+        show_error(error, debug=True)
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
