@@ -184,6 +184,7 @@ async def test_the_status_before_is_that_of_the_first_stop(lab: Laboratory) -> N
     await perform(lab.agent, change.start_canister(canister))
     await lab.effects.stop_canister(canister)
     assert status_before(lab.effects.journal.records, canister.to_str()) == "stopped"
+    await lab.effects.start_canister(canister)
 
 
 async def test_effects_refuse_another_network(lab: Laboratory, tmp_path: Path) -> None:

@@ -1,23 +1,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from quri_console.backup.browse import open_backup
 from quri_console.clock import SystemClock
-from quri_console.effects.calls import TAKE_SNAPSHOT, UPLOAD_METADATA, UPLOAD_SLICE
+from quri_console.effects.calls import LOAD_SNAPSHOT, TAKE_SNAPSHOT, UPLOAD_METADATA, UPLOAD_SLICE
 from quri_console.effects.replay import attempts, left_stopped, snapshots_made
 from quri_console.effects.stop import StopTimedOut
 from quri_console.errors import Cancelled, CorruptionError, ExitCode, RefusedBySafetyRule
 from quri_console.ic.management import change, snapshot_change
 from quri_console.ic.management.read import list_canister_snapshots
+from quri_console.ic.management.types import SettingsChange
 from quri_console.ic.prepared import perform
 from quri_console.localnet.faults import DropAfter, DropBefore, FaultRule, ForgedCertificate, Refuse, Truncate
 from quri_console.restore.execute import execute
 from quri_console.restore.plan import PlanNotFeasible, RestorePlan, read_plan, require_feasible, write_plan
-from quri_console.restore.swap import RestoreFailed
+from quri_console.restore.swap import RestoreFailed, Swap, SwapTarget
+from quri_console.units import WASM_PAGE_BYTES
 from tests.support.guinea_pig import module
 from tests.support.incidents import Incident, incident
 
@@ -266,3 +269,69 @@ async def test_a_later_process_goes_on_with_what_was_uploaded(scene: Incident) -
     assert len(attempts(later.journal.records, UPLOAD_METADATA)) == 1
     await _restored(Incident(scene.lab, scene.canister, scene.good, scene.bad, later))
     later.journal.close()
+
+
+async def _low_on_memory(scene: Incident) -> None:
+    limit = scene.on_network.memory.wasm_memory_size + WASM_PAGE_BYTES
+    settings = SettingsChange(wasm_memory_limit=limit, wasm_memory_threshold=10 * WASM_PAGE_BYTES)
+    await perform(scene.lab.agent, change.update_settings(scene.canister, settings))
+
+
+async def test_a_hook_status_that_cannot_hold_is_sent_as_unknown_and_said(scene: Incident) -> None:
+    await _low_on_memory(scene)
+    plan = await scene.plan()
+    assert not plan.send_hook_status
+    assert any("low-memory hook" in sentence for sentence in plan.not_coming_back)
+    report = await scene.restore(plan)
+    await _restored(scene)
+    assert any("low-memory hook" in note for note in report.notes)
+
+
+async def test_a_hook_status_that_the_network_refuses_at_the_load_is_sent_again_as_unknown(scene: Incident) -> None:
+    await _low_on_memory(scene)
+    plan = replace(await scene.plan(), send_hook_status=True)
+    report = await scene.restore(plan)
+    await _restored(scene)
+    assert any("IC0408" in note for note in report.notes)
+    loads = attempts(scene.effects.journal.records, LOAD_SNAPSHOT)
+    assert [load.outcome for load in loads] == ["rejected", "done"]
+
+
+async def test_an_emptied_canister_is_restored_without_a_safety_snapshot(scene: Incident) -> None:
+    await perform(scene.lab.agent, change.uninstall_code(scene.canister))
+    plan = await scene.plan()
+    assert plan.feasible
+    assert not plan.safety_snapshot
+    report = await scene.restore(plan)
+    assert report.safety_snapshot is None
+    assert scene.state == scene.good
+
+
+async def test_a_backup_of_another_network_fails_the_plan(scene: Incident, tmp_path: Path) -> None:
+    stranger = tmp_path / "stranger"
+    async with incident(stranger) as other:
+        set_path = open_backup(other.lab.repository).path
+        plan = await scene.plan(source=str(set_path))
+    assert plan.canister == scene.canister  # the same id on both networks
+    assert [check.name for check in plan.failed_checks] == ["network"]
+
+
+async def test_a_result_that_is_not_what_was_loaded_is_undone(scene: Incident) -> None:
+    snapshot = await perform(scene.lab.agent, snapshot_change.take_canister_snapshot(scene.canister))
+    await perform(scene.lab.agent, change.install_code(scene.canister, "reinstall", module("3.5")))
+    before = scene.state
+    target = SwapTarget(
+        canister=scene.canister,
+        name="pig",
+        snapshot_id=snapshot.id,
+        module_hash=None,
+        heap_bytes=WASM_PAGE_BYTES,
+        stable_bytes=scene.on_network.memory.stable_memory_size,
+        stop_timeout_seconds=20,
+    )
+    with pytest.raises(RestoreFailed, match="shows another heap size") as failure:
+        await Swap(scene.effects, target, SystemClock(), scene.progress).run()
+    assert "the canister has its old state and is running as before" in failure.value.why
+    assert scene.state == before
+    loads = attempts(scene.effects.journal.records, LOAD_SNAPSHOT)
+    assert [load.outcome for load in loads] == ["done", "done"]
