@@ -281,32 +281,46 @@ def resume(session: Session, operation_id: str) -> OperationHandle:
 
     Raises LockedError while it runs, RefusedBySafetyRule when there is nothing to go on with.
     """
+    return _go_on(session, follow(session, operation_id), "resume")
+
+
+def abort(session: Session, operation_id: str) -> OperationHandle:
+    """Ask an operation to end before its next effect; one whose process died is ended in a new one.
+
+    Its canisters get the status back that they had. Raises RefusedBySafetyRule when it has ended.
+    """
     handle = follow(session, operation_id)
+    if handle.outcome() is not None:
+        raise RefusedBySafetyRule(f"{handle.id} has ended", next_step=f"See: operations show {handle.id}.")
+    if not handle.running():
+        return _go_on(session, handle, ABORT)
+    handle.abort()
+    return handle
+
+
+def _go_on(session: Session, handle: OperationHandle, request: str) -> OperationHandle:
+    """Start a new process for an operation, which at once finds `request` among what is asked of it."""
+    require_writable_session(session, request)
     files = OperationFiles(handle.directory)
-    request = files.request()
-    if session.read_only:
-        raise RefusedBySafetyRule("this console is read-only, so nothing was resumed")
     if files.runner_lives():
         raise LockedError(f"{handle.id} is still running", next_step=f"Follow it: operations show {handle.id}")
     outcome = files.outcome()
     if outcome is not None and outcome.exit_code in (ExitCode.OK, ExitCode.PARTIAL):
         raise RefusedBySafetyRule(f"{handle.id} has ended: {outcome.what}", next_step="Start a new operation instead.")
-    key = _key(session, _duty(request.duty))
+    key = _key(session, _duty(files.request().duty))
     files.remove_outcome()
     files.forget_requests()
+    files.ask(request)
     start_runner(files, RUNNER_MODULE, key)
     return handle
 
 
-def abort(session: Session, operation_id: str) -> OperationHandle:
-    """Ask a running operation to end before its next effect. Raises RefusedBySafetyRule when it runs no more."""
-    handle = follow(session, operation_id)
-    if not handle.running():
+def require_writable_session(session: Session, verb: str) -> None:
+    """Raise RefusedBySafetyRule in a console that changes nothing."""
+    if session.read_only:
         raise RefusedBySafetyRule(
-            f"{handle.id} does not run", next_step=f"See `quri-console operations show {handle.id}`."
+            f"this console is read-only, so nothing was done ({verb})", next_step="Run it again without --read-only."
         )
-    handle.abort()
-    return handle
 
 
 def operations(session: Session) -> tuple[OperationSummary, ...]:
@@ -417,11 +431,25 @@ def _request(
 def _start(
     session: Session, request: OperationRequest, prepare: Callable[[OperationFiles], None] = lambda _: None
 ) -> OperationHandle:
+    _require_nothing_left_stopped(session, request.canisters)
     key = _key(session, _duty(request.duty))
     files = OperationFiles.create(session.config.paths.operations, request)
     prepare(files)
     start_runner(files, RUNNER_MODULE, key)
     return OperationHandle(session, files)
+
+
+def _require_nothing_left_stopped(session: Session, names: Sequence[str]) -> None:
+    """Refuse to work on a canister that an earlier operation stopped: it would be taken for stopped on purpose."""
+    wanted = {session.config.canister(name).id for name in names}
+    for earlier in operations(session):
+        left = wanted.intersection(earlier.left_stopped)
+        if left and earlier.state != "running" and earlier.network == session.network.name:
+            raise RefusedBySafetyRule(
+                f"operation {earlier.id} stopped {', '.join(sorted(left))} and has not started it again",
+                why="its process ended before; whether the canister runs by now is not in its journal",
+                next_step=f"Run `quri-console operations resume {earlier.id}`, or abort it, first.",
+            )
 
 
 def _key(session: Session, duty: Duty) -> Key:

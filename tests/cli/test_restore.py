@@ -227,6 +227,28 @@ async def test_an_aborted_restore_leaves_the_old_state_running(scene: Scene) -> 
     assert scene.console.follow(operation).summary().state == "aborted"
 
 
+async def test_an_operation_whose_runner_died_stands_in_the_way_until_it_is_aborted(scene: Scene) -> None:
+    rule = scene.operator.net.faults.add(FaultRule(Delay(1), method="take_canister_snapshot"))
+    operation = await scene.started("safety snapshot", "restore", NAME, "--from", "latest", *CONFIRM)
+    while not rule.applied:
+        await scene.agent.status()
+    handle = scene.console.follow(operation)
+    _kill_runner(handle.directory)
+    await handle.wait()
+    for arguments in (("restore", NAME, "--from", "latest", *CONFIRM), ("backup", NAME)):
+        refused = await scene.operator(*arguments)
+        assert refused.code == 14, refused.errors
+        assert f"operations resume {operation}" in refused.errors
+    aborted = await scene.operator("operations", "abort", operation)
+    assert aborted.code == 130, aborted.errors
+    assert await scene.digest() == scene.bad
+    assert scene.on_network.run_state is RunState.RUNNING
+    assert left_stopped(handle.journal()) == ()
+    restored = await scene.operator("restore", NAME, "--from", "latest", *CONFIRM)
+    assert restored.code == 0, restored.errors
+    assert await scene.digest() == scene.good
+
+
 async def test_a_second_operation_on_the_canister_is_refused(scene: Scene) -> None:
     rule = scene.operator.net.faults.add(FaultRule(Delay(2), method="take_canister_snapshot"))
     operation = await scene.started("safety snapshot", "restore", NAME, "--from", "latest", *CONFIRM)
