@@ -75,18 +75,24 @@ class StartGuard:
             # far less than a pipe holds, so this never waits
             self._process.stdin.write(f"{line}\n".encode())
             self._process.stdin.flush()
-        except BrokenPipeError as error:
+        except (BrokenPipeError, ValueError) as error:
+            # ValueError: closed by us, when a replacement ended at once
             raise _unavailable("it has died") from error
 
     async def _renew(self) -> None:
         while True:
             await self._clock.sleep(RENEW_SECONDS)
-            try:
-                self._hand_over()
-            except GuardUnavailable:
-                self._close()
-                self._process = _spawn()
-                await self._arm()
+            # one that cannot be replaced now is tried again at the next renewal
+            with contextlib.suppress(GuardUnavailable):
+                await self._renew_once()
+
+    async def _renew_once(self) -> None:
+        try:
+            self._hand_over()
+        except GuardUnavailable:
+            self._close()
+            self._process = _spawn()
+            await self._arm()
 
     async def _end_renewal(self) -> None:
         if self._renewal is not None:

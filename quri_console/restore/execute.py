@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quri_console.clock import Clock
-from quri_console.effects.calls import UPLOAD_METADATA
+from quri_console.effects.calls import LOAD_SNAPSHOT, UPLOAD_METADATA
 from quri_console.effects.perform import Effects
 from quri_console.effects.recover import recover
 from quri_console.effects.replay import attempts, snapshots_made
@@ -65,9 +65,10 @@ async def execute(plan: RestorePlan, effects: Effects, *, clock: Clock, progress
     notes = list(await recover(effects))
     point = await asyncio.to_thread(open_point, Path(plan.source.set_path), plan.canister, progress)
     _require_same_backup(plan, point)
-    if not attempts(effects.journal.records):
-        await _require_same_canister(plan, effects)
     try:
+        if not any(load.may_have_happened for load in attempts(effects.journal.records, LOAD_SNAPSHOT)):
+            # asked when resumed, too: what was deployed since the plan must not be replaced unseen
+            await _require_same_canister(plan, effects)
         swapped, hook_sent = await _upload_and_swap(plan, effects, point, clock, progress)
     except QuriError as error:
         await _clean_up_after(error, plan, effects)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from quri_console.backup.capture import back_up
 from quri_console.backup.resume import tidy_up
 from quri_console.config import Config, NetworkConfig, load_config
 from quri_console.effects.gate import Intention, OperationKind, admit
+from quri_console.effects.journal import JOURNAL_NAME, Record, read_records
 from quri_console.effects.lock import operate_lock
 from quri_console.effects.perform import Effects
 from quri_console.effects.recover import recover
@@ -27,6 +28,13 @@ from quri_console.restore.rollback import RollbackPlan, roll_back
 from quri_console.service.backups import already_committed, backup_request, confirmed_names, finished_backup
 from quri_console.service.connect import as_shown, root_key_of
 from quri_console.service.operations import locks_folder
+
+ADMITTED = "admitted"
+
+
+def admitted_on(records: Iterable[Record]) -> bytes:
+    """SHA-256 of the root key of the network that an operation was let through to; empty before it was."""
+    return next((bytes.fromhex(r.fields["root_key_sha256"]) for r in records if r.event == ADMITTED), b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +62,13 @@ class _Bench:
                 force=request.force,
                 planned_hash=request.plan_hash,
                 present_hash=shown,
-                planned_root_key_hash=root_key_hash,
+                # a resumed operation belongs to the network that it began on, whatever its URL leads to by now
+                planned_root_key_hash=root_key_hash or admitted_on(self.running.journal.records),
             ),
             self.agent.root_key,
         )
         self.running.journal.append(
-            "admitted", operation=request.id, kind=kind, network=self.network.name,
+            ADMITTED, operation=request.id, kind=kind, network=self.network.name,
             root_key_sha256=permit.root_key_hash.hex(), plan_hash=request.plan_hash, reason=request.reason,
             principal=self.agent.identity.sender.to_str(),
         )  # fmt: skip
@@ -124,7 +133,14 @@ async def _restore(bench: _Bench) -> Finished:
 async def _rollback(bench: _Bench) -> Finished:
     running = bench.running
     plan = read_plan(running.files.directory, RollbackPlan)
-    effects = bench.effects("rollback", canister=plan.name, shown=plan_hash(plan))
+    # the ids of snapshots tell the canister, not the network: another one may know the same id
+    restore = running.files.directory.parent / plan.operation / JOURNAL_NAME
+    effects = bench.effects(
+        "rollback",
+        canister=plan.name,
+        shown=plan_hash(plan),
+        root_key_hash=admitted_on(read_records(restore)[0]),
+    )
     with bench.locked(plan.canister):
         async with contextlib.aclosing(effects):
             report = await roll_back(plan, effects, clock=running.clock, progress=running.progress)

@@ -176,6 +176,36 @@ async def test_a_guard_that_was_killed_is_replaced_when_its_request_is_renewed(l
     await _runs(lab, canister)
 
 
+async def test_a_guard_that_cannot_be_replaced_is_tried_again_at_the_next_renewal(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canister = await lab.create()
+    await perform(lab.agent, change.stop_canister(canister))
+    clock = ManualClock()
+    guard = await StartGuard.arm(lambda: lab.effects._guard_request(canister), clock)
+    first = guard.pid
+    os.kill(first, signal.SIGKILL)
+    await asyncio.to_thread(os.waitpid, first, 0)
+    async with asyncio.timeout(30):
+        with monkeypatch.context() as broken:
+            broken.setattr(sys, "executable", "/bin/false")
+            await _next_renewal(lab, clock)
+        useless = guard.pid
+        await _next_renewal(lab, clock)
+    assert guard.pid != useless
+    await guard.let_go()
+    await _runs(lab, canister)
+
+
+async def _next_renewal(lab: Laboratory, clock: ManualClock) -> None:
+    """Let the guard wake, renew and go to sleep again."""
+    while not clock.sleeping:
+        await lab.agent.status()
+    await clock.advance(RENEW_SECONDS)
+    while not clock.sleeping:
+        await lab.agent.status()
+
+
 async def test_nothing_is_stopped_without_a_guard(lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     canister = await lab.create()
     monkeypatch.setattr(sys, "executable", "/bin/false")

@@ -271,6 +271,25 @@ async def test_a_later_process_goes_on_with_what_was_uploaded(scene: Incident) -
     later.journal.close()
 
 
+async def test_a_later_process_replaces_nothing_that_was_deployed_meanwhile(scene: Incident) -> None:
+    plan = await scene.plan()
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    scene.progress.on["stop"] = die
+    with pytest.raises(KeyboardInterrupt):
+        await scene.restore(plan)
+    await perform(scene.lab.agent, change.install_code(scene.canister, "reinstall", module("2.5")))
+    deployed = scene.state
+    later = scene.reopened()
+    with pytest.raises(RefusedBySafetyRule, match="has changed since the plan was made"):
+        await execute(plan, later, clock=SystemClock(), progress=scene.progress)
+    assert scene.state == deployed
+    assert await list_canister_snapshots(scene.lab.agent, scene.canister) == ()
+    later.journal.close()
+
+
 async def _low_on_memory(scene: Incident) -> None:
     limit = scene.on_network.memory.wasm_memory_size + WASM_PAGE_BYTES
     settings = SettingsChange(wasm_memory_limit=limit, wasm_memory_threshold=10 * WASM_PAGE_BYTES)
