@@ -1,0 +1,173 @@
+"""Following operations: their folders tell how far they are and how they ended, whoever started them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from quri_console.config import Config
+from quri_console.effects.calls import TAKE_SNAPSHOT
+from quri_console.effects.journal import JOURNAL_NAME, Record, read_records
+from quri_console.effects.operation_files import REQUEST, OperationFiles, OperationRequest, Outcome, ProgressReader
+from quri_console.effects.replay import left_stopped, snapshots_made
+from quri_console.effects.runner import ABORT
+from quri_console.errors import ExitCode, UsageError
+from quri_console.progress import ProgressEvent
+from quri_console.service.session import Session
+
+LOOK_SECONDS = 0.05
+OperationState = Literal["running", "done", "partial", "failed", "aborted", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationSummary:
+    """One operation as its folder tells it; times in nanoseconds since 1970."""
+
+    id: str
+    kind: str
+    network: str
+    canisters: tuple[str, ...]
+    created_at_ns: int
+    state: OperationState
+    outcome: Outcome | None
+    reason: str | None
+    left_stopped: tuple[str, ...]
+    """Ids of canisters that it stopped and has not started since."""
+    safety_snapshots: tuple[bytes, ...]
+    directory: Path
+
+
+class OperationHandle:
+    """An operation that runs or has run, whoever started it."""
+
+    def __init__(self, session: Session, files: OperationFiles) -> None:
+        self._clock = session.clock
+        self._files = files
+
+    @property
+    def id(self) -> str:
+        """The operation's name."""
+        return self._files.directory.name
+
+    @property
+    def directory(self) -> Path:
+        """The folder with its request, journal, progress, log and outcome."""
+        return self._files.directory
+
+    @property
+    def request(self) -> OperationRequest:
+        """What was asked for."""
+        return self._files.request()
+
+    async def events(self) -> AsyncIterator[ProgressEvent]:
+        """All progress from the beginning, then what comes, until the operation ends."""
+        reader = ProgressReader(self._files.directory)
+        while True:
+            ended = self._ended()
+            for event in reader.read():
+                yield event
+            if ended:
+                return
+            await self._clock.sleep(LOOK_SECONDS)
+
+    async def wait(self) -> Outcome:
+        """How it ended; for one whose runner died, a failure that says how to go on."""
+        while not self._ended():
+            await self._clock.sleep(LOOK_SECONDS)
+        return self.outcome() or interrupted(self.id)
+
+    def outcome(self) -> Outcome | None:
+        """How it ended; None while it runs or when its runner died."""
+        return self._files.outcome()
+
+    def journal(self) -> tuple[Record, ...]:
+        """Every record of its journal, oldest first. Raises CorruptionError."""
+        path = self._files.directory / JOURNAL_NAME
+        return read_records(path)[0] if path.exists() else ()
+
+    def running(self) -> bool:
+        """Whether a process works on it now."""
+        return not self._ended()
+
+    def abort(self) -> None:
+        """Ask the runner to end before its next effect; canisters come back to the status they had."""
+        self._files.ask(ABORT)
+
+    def summary(self) -> OperationSummary:
+        """Everything that its folder tells."""
+        return _summary(self._files)
+
+    def _ended(self) -> bool:
+        # the runner holds its lock until after the outcome is written
+        return self._files.outcome() is not None or not self._files.runner_lives()
+
+
+def interrupted(operation_id: str) -> Outcome:
+    """The outcome of an operation whose process ended without writing one."""
+    return Outcome(
+        ExitCode.FAILED,
+        0,
+        f"operation {operation_id} was interrupted",
+        "its process ended before it could say how far it came",
+        f"Run `quri-console operations resume {operation_id}`: it starts what was left stopped, then goes on.",
+    )
+
+
+def operations(session: Session) -> tuple[OperationSummary, ...]:
+    """All operations in the state folder, newest first. Raises CorruptionError, StateFolderUnusable."""
+    return tuple(_summary(OperationFiles(path)) for path in reversed(_folders(session.config)))
+
+
+def follow(session: Session, operation_id: str) -> OperationHandle:
+    """The operation of that name or of the one that begins so; `latest` is the newest. Raises UsageError."""
+    folders = _folders(session.config)
+    if operation_id == "latest" and folders:
+        return OperationHandle(session, OperationFiles(folders[-1]))
+    found = [path for path in folders if path.name == operation_id]
+    found = found or [path for path in folders if operation_id and path.name.startswith(operation_id)]
+    if len(found) != 1:
+        raise UsageError(
+            f"{len(found)} operations begin with {operation_id!r}" if found else f"no operation {operation_id!r}",
+            next_step="See `quri-console operations list`.",
+        )
+    return OperationHandle(session, OperationFiles(found[0]))
+
+
+def _folders(config: Config) -> list[Path]:
+    folder = config.paths.operations
+    if not folder.is_dir():
+        return []
+    # the name of an operation sorts as its time does
+    return sorted(path for path in folder.iterdir() if (path / REQUEST).exists())
+
+
+def _summary(files: OperationFiles) -> OperationSummary:
+    request, outcome = files.request(), files.outcome()
+    journal = files.directory / JOURNAL_NAME
+    records = read_records(journal)[0] if journal.exists() else ()
+    return OperationSummary(
+        id=request.id,
+        kind=request.kind,
+        network=request.network,
+        canisters=request.canisters,
+        created_at_ns=request.created_at_ns,
+        state=_state(files, outcome),
+        outcome=outcome,
+        reason=request.reason,
+        left_stopped=left_stopped(records),
+        safety_snapshots=snapshots_made(records, TAKE_SNAPSHOT),
+        directory=files.directory,
+    )
+
+
+def _state(files: OperationFiles, outcome: Outcome | None) -> OperationState:
+    if outcome is None:
+        return "running" if files.runner_lives() else "interrupted"
+    words: dict[int, OperationState] = {
+        ExitCode.OK: "done",
+        ExitCode.PARTIAL: "partial",
+        ExitCode.CANCELLED: "aborted",
+    }
+    return words.get(outcome.exit_code, "failed")
