@@ -10,6 +10,7 @@ import click
 
 from quri_console.cli.invocation import Invocation
 from quri_console.cli.operation import carry_out, confirmed
+from quri_console.render.escape import escape
 
 if TYPE_CHECKING:
     from quri_console.console import Console
@@ -44,7 +45,7 @@ async def _roll_back(
 
     require_writable("rollback", read_only=console.read_only)
     plan = await console.plan_rollback(operation)
-    sys.stderr.write(f"Roll {plan.name} on {plan.network} back to the state before {plan.operation}:\n")
+    sys.stderr.write(f"Roll {escape(plan.name)} on {escape(plan.network)} back to the state before {plan.operation}:\n")
     for number, step in enumerate(plan.steps, 1):
         sys.stderr.write(f"  {number}. {step}\n")
     sys.stderr.flush()

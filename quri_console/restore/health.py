@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from quri_console.errors import QuriError
 from quri_console.ic.agent import Agent
 from quri_console.ic.encoding import candid
 from quri_console.ic.encoding.principal import Principal
+from quri_console.ic.public import metadata
 from quri_console.ic.rejection import Rejected
 
 HEALTHY = "healthy"
+HEALTH, INTERFACE = "health", "candid:service"
+HEALTH_QUERY = re.compile(r'\bhealth"?\s*:\s*\(\s*\)\s*->\s*\([^)]*\)\s*(?:composite_)?query\b')
 
 
 class Unhealthy(QuriError):
     """The canister says that it is not well, or does not answer."""
+
+
+async def health_query_of(agent: Agent, canister: Principal) -> str | None:
+    """`health` when the canister's published interface has such a query without arguments, else None."""
+    interface = await metadata(agent, canister, INTERFACE)
+    if interface is None:
+        return None
+    return HEALTH if HEALTH_QUERY.search(interface.decode("utf-8", "replace")) else None
 
 
 async def ask_health(agent: Agent, canister: Principal, method: str) -> str:
@@ -38,5 +50,6 @@ def _verdict(values: list[Any]) -> bool | None:
         return None
     value = values[0]
     if isinstance(value, dict):
-        value = value.get(HEALTHY, value.get(f"_{candid.field_hash(HEALTHY)}"))
+        # decoded without its type, a record's fields have only the hashes of their names
+        value = value.get(str(candid.field_hash(HEALTHY)))
     return value if isinstance(value, bool) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quri_console.backup.bill import snapshot_bytes, storage_cycles_per_day
@@ -19,6 +19,7 @@ from quri_console.ic.management.types import CanisterStatus
 from quri_console.progress import Progress
 from quri_console.restore import preflight, words
 from quri_console.restore.bill import balances, charges_of_restore
+from quri_console.restore.health import health_query_of
 from quri_console.restore.plan import LiveState, RestorePlan, Source, Step
 from quri_console.restore.sources import RestorePoint, find, open_point
 
@@ -38,6 +39,7 @@ class RestoreWish:
     source: str
     stop_timeout_seconds: int
     health_query: str | None
+    """As configured; None leaves it to the canister's published interface."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ async def plan_restore(
     set_path = await asyncio.to_thread(find, repository, wish.canister, wish.source)
     point = await asyncio.to_thread(open_point, set_path, wish.canister, progress)
     looked = await _look(agent, wish, clock)
+    if wish.health_query is None:
+        wish = replace(wish, health_query=await health_query_of(agent, wish.canister))
     holder = lock_holder(locks, hashlib.sha256(agent.root_key).digest(), wish.canister.to_str())
     return _plan(agent, wish, point, looked, holder)
 
