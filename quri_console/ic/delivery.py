@@ -149,7 +149,7 @@ def retry_after_seconds(answer: HttpAnswer, clock: Clock) -> float | None:
         return float(text)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -191,5 +191,8 @@ def _skew_seconds(text: str, clock: Clock) -> float | None:
     match = _EARLIEST.search(text)
     if match is None:
         return None
-    theirs = datetime.strptime(match[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    try:
+        theirs = datetime.strptime(match[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None  # figures that are no time
     return clock.now_ns() / NANOSECONDS_PER_SECOND - theirs.timestamp()

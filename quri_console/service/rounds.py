@@ -103,6 +103,9 @@ class Rounds:
         except QuriError as error:
             await self._show(history, notice=str(error))
             self._silent_rounds += 1
+        except Exception as error:  # noqa: BLE001 - a bug must be seen, and must not end the watch
+            await self._show(history, notice=f"quri-console itself failed: {type(error).__name__}: {error}")
+            self._silent_rounds += 1
         else:
             await history.add_samples(self._session.network.name, samples)
             await self._show(history)

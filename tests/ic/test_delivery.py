@@ -90,7 +90,7 @@ async def test_retry_after_is_waited_for_as_a_date() -> None:
     assert clock.monotonic() - start == 12
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-3", "1.5e9999"])
+@pytest.mark.parametrize("text", ["", "soon", "-3", "1.5e9999", "Fri, 31 Dec 99999999999999999999 23:59:59 GMT"])
 def test_an_unreadable_retry_after_counts_as_none(text: str) -> None:
     assert retry_after_seconds(HttpAnswer(429, {"retry-after": text}, b""), ManualClock()) is None
 
@@ -195,8 +195,10 @@ def test_a_refused_expiry_names_the_skew() -> None:
     assert error.next_step
 
 
-def test_a_refused_expiry_without_times_is_still_a_skew() -> None:
-    error = unexpected("http://x", HttpAnswer(400, {}, b"Invalid request expiry: no idea"), ManualClock())
+@pytest.mark.parametrize("words", ["no idea", "Minimum allowed expiry: 2024-99-99 99:99:99"])
+def test_a_refused_expiry_without_times_is_still_a_skew(words: str) -> None:
+    text = f"Invalid request expiry: {words}"
+    error = unexpected("http://x", HttpAnswer(400, {}, text.encode()), ManualClock())
     assert isinstance(error, ClockSkew)
     assert error.seconds is None
 

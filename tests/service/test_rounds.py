@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from quri_console.clock import ManualClock
 from quri_console.history import History
 from quri_console.localnet.faults import DropBefore, FaultRule
@@ -140,6 +142,24 @@ async def test_asking_starts_a_round_at_once(tmp_path: Path) -> None:
         await w.until(seen_since(clock.now_ns()))
         await clock.settled(1)
         assert await samples(watched.session) == 2
+
+
+async def test_a_bug_is_shown_and_does_not_end_the_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = ObservedClock()
+    async with watched_network(tmp_path, monitor=INTERVAL, clock=clock) as watched:
+        with monkeypatch.context() as broken:
+            broken.setattr("quri_console.monitor.poll.read.canister_status", _buggy)
+            async with watching(watched.session) as watcher:
+                fleet = await watcher.until(lambda fleet: bool(fleet.notice))
+                await clock.settled(1)
+                assert "quri-console itself failed: ZeroDivisionError" in fleet.notice
+                broken.undo()
+                watcher.rounds.poll_now()
+                await watcher.until(seen)
+
+
+async def _buggy(*_: object, **__: object) -> None:
+    raise ZeroDivisionError("division by zero")
 
 
 async def test_one_polls_and_the_other_reads_along(tmp_path: Path) -> None:
