@@ -44,16 +44,6 @@ class Paths:
         return self.state / "operations"
 
     @property
-    def audit(self) -> Path:
-        """The audit log."""
-        return self.state / "audit"
-
-    @property
-    def logs(self) -> Path:
-        """Logs of long-lived processes."""
-        return self.state / "logs"
-
-    @property
     def repository(self) -> Path:
         """Where backups go unless the configuration says otherwise."""
         return self.data / "repository"

@@ -14,7 +14,7 @@ from quri_console.effects.replay import DONE, INTENT, NOT_EXECUTED, OUTCOME, REJ
 from quri_console.errors import NetworkError, QuriError
 from quri_console.ic.agent import Agent
 from quri_console.ic.encoding.principal import Principal
-from quri_console.ic.envelope import SignedCall
+from quri_console.ic.envelope import INGRESS_SECONDS, SignedCall
 from quri_console.ic.management.read import list_canister_snapshots
 from quri_console.ic.management.types import Snapshot
 from quri_console.ic.outcome import CallNotExecuted, CallUndecided, RequestStatus
@@ -85,7 +85,7 @@ class Attempts:
         result: Callable[[T], dict[str, object]],
     ) -> T:
         for _ in range(SENT_ANEW_AT_MOST):
-            before = None if found is None else await self.snapshot_ids(effect.canister)
+            before = None if effect.kind.repeatable else await self.snapshot_ids(effect.canister)
             intent = self.record_intent(effect, signed := self.sign(call), before)
             try:
                 answer = call.decode(await self.send(intent, signed, bulk=call.bulk))
@@ -93,7 +93,8 @@ class Attempts:
                 continue
             except CallUndecided:
                 late = await self._after_expiry(effect, call, intent, signed)
-                if late is None and found is not None and before is not None:
+                if late is None and before is not None:
+                    assert found is not None, f"{effect.kind.name} must not be sent anew, and nothing decides about it"
                     snapshot = await self.new_snapshot(effect, before, intent)
                     late = None if snapshot is None else (found(snapshot),)
                 elif late is None:
@@ -117,10 +118,14 @@ class Attempts:
             raise status.rejection
         return None if status.reply is None else (call.decode(status.reply),)
 
-    def sign(self, call: PreparedCall[T]) -> SignedCall:
-        """The signed request of a call."""
+    def sign(self, call: PreparedCall[T], *, valid_seconds: float = INGRESS_SECONDS) -> SignedCall:
+        """The signed request of a call; `valid_seconds` is less where a late execution would harm."""
         return self.agent.sign_update(
-            call.canister, call.method, call.argument, effective_canister=call.effective_canister
+            call.canister,
+            call.method,
+            call.argument,
+            effective_canister=call.effective_canister,
+            valid_seconds=valid_seconds,
         )
 
     def record_intent(self, effect: PlannedEffect, signed: SignedCall, before: tuple[bytes, ...] | None = None) -> int:

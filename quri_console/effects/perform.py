@@ -118,14 +118,7 @@ class Effects:
             raise
 
     def _guard_request(self, canister: Principal) -> StartRequest:
-        call = change.start_canister(canister)
-        signed = self.agent.sign_update(
-            call.canister,
-            call.method,
-            call.argument,
-            effective_canister=call.effective_canister,
-            valid_seconds=GUARD_VALID_SECONDS,
-        )
+        signed = self.attempts.sign(change.start_canister(canister), valid_seconds=GUARD_VALID_SECONDS)
         routes = tuple(
             f"{self.agent.url.rstrip('/')}/api/{version}/canister/{canister.to_str()}/call" for version in ("v3", "v2")
         )

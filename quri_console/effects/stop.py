@@ -30,13 +30,8 @@ async def stop_within(
     attempts: Attempts, canister: Principal, seconds: float, *, start: Callable[[], Awaitable[None]]
 ) -> None:
     """Stop a running canister within `seconds`, or send `start` and raise StopTimedOut. Raises Rejected."""
-    call = change.stop_canister(canister)
-    signed = attempts.agent.sign_update(
-        call.canister,
-        call.method,
-        call.argument,
-        effective_canister=call.effective_canister,
-        valid_seconds=min(seconds + STOP_GRACE_SECONDS, LONGEST_VALID_SECONDS),
+    signed = attempts.sign(
+        change.stop_canister(canister), valid_seconds=min(seconds + STOP_GRACE_SECONDS, LONGEST_VALID_SECONDS)
     )
     intent = attempts.record_intent(PlannedEffect(STOP, canister, {"timeout_seconds": seconds}), signed)
     try:

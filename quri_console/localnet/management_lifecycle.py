@@ -16,7 +16,6 @@ from quri_console.units import TRILLION
 
 PROVISIONAL_CYCLES = 100 * TRILLION
 STOP_TIMEOUT_SECONDS = 300.0
-MAX_SETTINGS_HISTORY_CONTROLLERS = 10
 
 
 async def provisional_create(call: Invocation) -> Reply:

@@ -27,10 +27,6 @@ def not_controller(canister: bytes, controllers: Sequence[bytes], sender: bytes)
     )
 
 
-def not_allowed() -> Rejection:
-    return Rejection(ErrorCode.CANISTER_REJECTED_MESSAGE, "The caller is not authorized to call this method.")
-
-
 def stopped(canister: bytes) -> Rejection:
     return Rejection(ErrorCode.CANISTER_STOPPED, f"Canister {text_of(canister)} is stopped")
 

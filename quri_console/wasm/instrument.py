@@ -78,7 +78,6 @@ class Instrumented:
     globals: tuple[GlobalSlot, ...]
     data: tuple[DataSegment, ...]
     memory: Memory | None
-    has_table: bool
     has_start: bool
     custom_sections: tuple[tuple[str, bytes], ...]
     global_bytes: int
@@ -117,7 +116,6 @@ def instrument(module: bytes) -> Instrumented:
         globals=slots,
         data=data,
         memory=found.memories[0] if found.memories else None,
-        has_table=found.tables > 0,
         has_start=found.start is not None,
         custom_sections=tuple(found.custom_sections),
         global_bytes=sum(_BYTES[kind] for kind, _, _ in found.globals if kind),

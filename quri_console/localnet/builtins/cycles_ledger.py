@@ -23,8 +23,6 @@ TRANSACTION_WINDOW_NS = 24 * 3600 * NANOSECONDS_PER_SECOND
 PERMITTED_DRIFT_NS = 60 * NANOSECONDS_PER_SECOND
 OPAQUE_ID_ENDING = b"\x01"
 
-NO_CREATION_ARGUMENTS: Mapping[str, Any] = {"settings": [], "subnet_selection": []}
-
 # The ledger names reject codes with words.
 REJECTION_CODES = {1: "SysFatal", 2: "SysTransient", 3: "DestinationInvalid", 4: "CanisterReject", 5: "CanisterError"}
 
