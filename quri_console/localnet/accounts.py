@@ -61,9 +61,7 @@ class Accounts:
 
     def idle_per_day(self, canister: Canister) -> int:
         """`idle_cycles_burned_per_day` of the canister as it is now."""
-        return idle_cycles_burned_per_day(
-            self.prices, canister.charged_bytes, canister.settings.compute_allocation
-        )
+        return idle_cycles_burned_per_day(self.prices, canister.charged_bytes, canister.settings.compute_allocation)
 
     def effective_limit(self, canister: Canister, extra_bytes: int = 0) -> int:
         """Freezing limit less the reserved balance, as if the canister held `extra_bytes` more."""

@@ -116,9 +116,7 @@ async def install_fleet(network: Network, *, controllers: Sequence[bytes]) -> No
         network.subnet.get(identifier).cycles = item.cycles
 
 
-async def install_extra(
-    network: Network, count: int, *, controllers: Sequence[bytes]
-) -> list[ConfiguredCanister]:
+async def install_extra(network: Network, count: int, *, controllers: Sequence[bytes]) -> list[ConfiguredCanister]:
     """`count` small canisters with the same ids each time and between 0.2 and 20 T cycles."""
     configured = []
     for number in range(count):

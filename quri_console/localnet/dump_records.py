@@ -149,9 +149,7 @@ def _history(record: Mapping[str, Any]) -> History:
 
 
 def _settings(record: Mapping[str, Any]) -> Settings:
-    visibilities = {
-        name: Visibility(record[name]["kind"], tuple(record[name]["viewers"])) for name in _VISIBILITIES
-    }
+    visibilities = {name: Visibility(record[name]["kind"], tuple(record[name]["viewers"])) for name in _VISIBILITIES}
     variables = tuple((name, value) for name, value in record["environment_variables"])
     replaced = {**visibilities, "controllers": tuple(record["controllers"]), "environment_variables": variables}
     return Settings(**{**record, **replaced})

@@ -142,6 +142,4 @@ def rejection(canister: Canister, trap: Trap) -> Rejection:
         TrapKind.CALLED_TRAP: f"Canister called `ic0.trap` with message: '{trap.message}'",
         TrapKind.INSTRUCTION_LIMIT: "Canister exceeded the limit of instructions for single message execution.",
     }.get(trap.kind, trap.message)
-    return Rejection(
-        ErrorCode(trap.kind.value), f"Error from Canister {words.text_of(canister.id)}: {verb}"
-    )
+    return Rejection(ErrorCode(trap.kind.value), f"Error from Canister {words.text_of(canister.id)}: {verb}")

@@ -55,7 +55,5 @@ def assembled_module(store: Mapping[bytes, bytes], hashes: list[bytes], module_h
     module = b"".join(store[digest] for digest in hashes)
     actual = hashlib.sha256(module).digest()
     if actual != module_hash:
-        raise words.chunk_store_error(
-            f"Wasm module hash {actual.hex()} does not match given hash {module_hash.hex()}"
-        )
+        raise words.chunk_store_error(f"Wasm module hash {actual.hex()} does not match given hash {module_hash.hex()}")
     return module

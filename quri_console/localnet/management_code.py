@@ -97,9 +97,7 @@ def _created(call: Invocation, canister: Canister, wanted: Installation) -> tupl
     return code, code.execute(init)
 
 
-async def _upgraded(
-    call: Invocation, canister: Canister, wanted: Installation
-) -> tuple[CanisterInstance, Outcome]:
+async def _upgraded(call: Invocation, canister: Canister, wanted: Installation) -> tuple[CanisterInstance, Outcome]:
     code = canister.instance
     if code is None:
         raise words.no_module(canister.id)

@@ -14,13 +14,9 @@ from quri_console.localnet import snapshots
 from quri_console.localnet.management import Access, Method
 
 METHODS: Mapping[str, Method] = {
-    "canister_status": Method(
-        types.CANISTER_ID_ARGUMENT, status.canister_status, Access.STATUS_READERS, is_query=True
-    ),
+    "canister_status": Method(types.CANISTER_ID_ARGUMENT, status.canister_status, Access.STATUS_READERS, is_query=True),
     "canister_metrics": Method(types.CANISTER_ID_ARGUMENT, status.canister_metrics, is_query=True),
-    "canister_info": Method(
-        types.CANISTER_INFO_ARGUMENT, status.canister_info, Access.ANYONE, is_for_users=False
-    ),
+    "canister_info": Method(types.CANISTER_INFO_ARGUMENT, status.canister_info, Access.ANYONE, is_for_users=False),
     "fetch_canister_logs": Method(
         types.FETCH_LOGS_ARGUMENT, status.fetch_canister_logs, Access.LOG_READERS, is_update=False, is_query=True
     ),
@@ -31,9 +27,7 @@ METHODS: Mapping[str, Method] = {
     "provisional_top_up_canister": Method(
         types.PROVISIONAL_TOP_UP_ARGUMENT, lifecycle.provisional_top_up, Access.ANYONE
     ),
-    "deposit_cycles": Method(
-        types.CANISTER_ID_ARGUMENT, lifecycle.deposit_cycles, Access.ANYONE, is_for_users=False
-    ),
+    "deposit_cycles": Method(types.CANISTER_ID_ARGUMENT, lifecycle.deposit_cycles, Access.ANYONE, is_for_users=False),
     "raw_rand": Method(types.NO_ARGUMENT, lifecycle.raw_rand, Access.ANYONE, target="", is_for_users=False),
     "update_settings": Method(types.UPDATE_SETTINGS_ARGUMENT, lifecycle.update_settings),
     "start_canister": Method(types.CANISTER_ID_ARGUMENT, lifecycle.start_canister),
@@ -50,19 +44,11 @@ METHODS: Mapping[str, Method] = {
         target="target_canister",
         needs_liquid_cycles=True,
     ),
-    "take_canister_snapshot": Method(
-        types.TAKE_SNAPSHOT_ARGUMENT, snapshots.take_snapshot, needs_liquid_cycles=True
-    ),
-    "load_canister_snapshot": Method(
-        types.LOAD_SNAPSHOT_ARGUMENT, snapshots.load_snapshot, needs_liquid_cycles=True
-    ),
-    "list_canister_snapshots": Method(
-        types.CANISTER_ID_ARGUMENT, snapshots.list_snapshots, Access.SNAPSHOT_READERS
-    ),
+    "take_canister_snapshot": Method(types.TAKE_SNAPSHOT_ARGUMENT, snapshots.take_snapshot, needs_liquid_cycles=True),
+    "load_canister_snapshot": Method(types.LOAD_SNAPSHOT_ARGUMENT, snapshots.load_snapshot, needs_liquid_cycles=True),
+    "list_canister_snapshots": Method(types.CANISTER_ID_ARGUMENT, snapshots.list_snapshots, Access.SNAPSHOT_READERS),
     "delete_canister_snapshot": Method(types.SNAPSHOT_ARGUMENT, snapshots.delete_snapshot),
-    "read_canister_snapshot_metadata": Method(
-        types.SNAPSHOT_ARGUMENT, transfer.read_metadata, Access.SNAPSHOT_READERS
-    ),
+    "read_canister_snapshot_metadata": Method(types.SNAPSHOT_ARGUMENT, transfer.read_metadata, Access.SNAPSHOT_READERS),
     "read_canister_snapshot_data": Method(
         types.READ_SNAPSHOT_DATA_ARGUMENT, transfer.read_data, Access.SNAPSHOT_READERS, needs_liquid_cycles=True
     ),

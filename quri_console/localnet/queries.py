@@ -71,9 +71,7 @@ class Queries:
                 break
             onward = waiting.popleft()
             answer = await self._nested(canister, onward, depth)
-            outcome = fork.execute(
-                execution.callback_call(onward, answer, context, refund=0, replicated=False)
-            )
+            outcome = fork.execute(execution.callback_call(onward, answer, context, refund=0, replicated=False))
         return outcome, _answer(canister, outcome)
 
     async def _nested(self, sender: Canister, call: OutgoingCall, depth: int) -> Answer:

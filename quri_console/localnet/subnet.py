@@ -111,9 +111,7 @@ class Subnet:
         canister.chunk_store.clear()
         canister.history.forget()
         settings = canister.settings
-        canister.settings = Settings(
-            controllers=settings.controllers, freezing_threshold=settings.freezing_threshold
-        )
+        canister.settings = Settings(controllers=settings.controllers, freezing_threshold=settings.freezing_threshold)
 
     def finish_stop(self, canister: Canister) -> None:
         """A stopping canister without open calls is stopped, and whoever waited for that is told."""

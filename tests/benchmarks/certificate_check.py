@@ -40,9 +40,7 @@ def main() -> None:
         lambda: CertificateVerifier(MAINNET_ROOT_KEY_DER, clock).verify_for_canister(certificate, CANISTER)
     )
     cached_ms = median_ms(lambda: cached.verify_for_canister(certificate, CANISTER))
-    print(
-        f"certificate check: {cold_ms:.2f} ms cold (budget 7), {cached_ms:.2f} ms delegation cached (budget 3.5)"
-    )
+    print(f"certificate check: {cold_ms:.2f} ms cold (budget 7), {cached_ms:.2f} ms delegation cached (budget 3.5)")
 
 
 if __name__ == "__main__":
