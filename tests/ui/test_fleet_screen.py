@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.consoles import FLEET, console_without_network
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -16,6 +15,7 @@ from quri_console.ui.screens.help import HelpScreen
 from quri_console.ui.widgets.canister_detail import CanisterDetail
 from quri_console.ui.widgets.fleet_table import FleetTable
 from quri_console.ui.widgets.status_bar import StatusBar
+from tests.support.consoles import FLEET, console_without_network
 
 NOW_NS = 1_750_000_000_000_000_000
 
@@ -185,7 +185,7 @@ async def test_help_lists_every_key_and_closes(tmp_path: Path) -> None:
         screen = await show(pilot, FOUR)
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
-        assert "Restore" in plain(app.screen.query_one(Static))
+        assert "Restore" in plain(app.screen.query_one("#sheet", Static))
         await pilot.press("escape")
         assert app.screen is screen
 
