@@ -40,11 +40,15 @@ def _canister_json(part: CanisterPlan) -> dict[str, Any]:
     }
 
 
-def backup_plan_lines(plan: BackupPlan) -> tuple[Line, ...]:
-    """The whole plan: per canister its steps, bill or problem, then the sum."""
+def backup_plan_lines(plan: BackupPlan, *, titled: bool = True) -> tuple[Line, ...]:
+    """The whole plan: per canister its steps, bill or problem, then the sum.
+
+    Without `titled` the first line names only the repository, for a page whose title says the rest.
+    """
     size, cycles = format_bytes(plan.state_bytes), format_cycles(plan.cycles)
+    repository = escape(str(plan.repository))
     return (
-        (Span(f"Back up on {escape(plan.network)} into {escape(str(plan.repository))}", "title"),),
+        (Span(f"Back up on {escape(plan.network)} into {repository}" if titled else f"Into {repository}", "title"),),
         *(line for part in plan.canisters for line in _canister(part, plan.stop_timeout_seconds)),
         (Span(f"In all ≈ {size} to store, ≈ {cycles} cycles."),),
     )

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 from quri_console.errors import QuriError
 from quri_console.progress import ProgressEvent
 from quri_console.render.escape import escape
-from quri_console.render.spans import Span
+from quri_console.render.spans import Line, Span
 from quri_console.units import format_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from quri_console.effects.operation_files import Outcome
+
+SHOWN_PHASES = 12
 
 
 def progress_line(event: ProgressEvent) -> str:
@@ -31,6 +35,45 @@ def _measure(event: ProgressEvent) -> str:
 
 def _amount(value: int, unit: str) -> str:
     return format_bytes(value) if unit == "bytes" else str(value)
+
+
+def newest_of_each_phase(events: Sequence[ProgressEvent]) -> tuple[ProgressEvent, ...]:
+    """The newest report of every phase of every subject, in the order in which the phases began."""
+    newest: dict[tuple[str, str], ProgressEvent] = {}
+    for event in events:
+        newest[event.phase, event.subject] = event
+    return tuple(newest.values())
+
+
+def operation_lines(
+    operation_id: str, events: Sequence[ProgressEvent], outcome: Outcome | None, *, shown: int = SHOWN_PHASES
+) -> tuple[Line, ...]:
+    """An operation as far as it is: its phases, how it ended, and what can be done now."""
+    phases = newest_of_each_phase(events)
+    return (
+        (Span(f"Operation {escape(operation_id)}", "title"),),
+        *((Span(f"  • {progress_line(event)}"),) for event in phases[-shown:]),
+        (),
+        *(_running() if outcome is None else _ended(operation_id, outcome)),
+    )
+
+
+def _running() -> tuple[Line, ...]:
+    return ((Span("It runs in a process of its own: Esc leaves this page, and it goes on.", "muted"),),)
+
+
+def _ended(operation_id: str, outcome: Outcome) -> tuple[Line, ...]:
+    lines: list[Line] = [(span,) for span in outcome_lines(outcome)]
+    if (down := outcome.result.get("downtime_seconds")) is not None:
+        lines.append((Span(f"It was down for {escape(str(down))} s."),))
+    if (status := outcome.result.get("status")) is not None:
+        lines.append((Span(f"It is {escape(str(status))} now."),))
+    if (health := outcome.result.get("health")) is not None:
+        lines.append((Span(f"Health query: {escape(str(health))}"),))
+    lines += [(Span(escape(str(note)), "status-warning"),) for note in outcome.result.get("notes", ())]
+    if outcome.result.get("source") and outcome.result.get("safety_snapshot"):
+        lines.append((Span(f"To undo it: quri-console rollback {escape(operation_id)}"),))
+    return (*lines, (), (Span("Esc leads back to the fleet.", "title"),))
 
 
 def outcome_lines(outcome: Outcome) -> tuple[Span, ...]:

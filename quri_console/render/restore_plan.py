@@ -1,4 +1,4 @@
-"""A restore's plan as lines: what differs, what is done, what it costs, what stands in the way."""
+"""A restore's plan as lines: what is lost, what differs, what is done, what it costs, what stands in the way."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ if TYPE_CHECKING:
     from quri_console.restore.plan import Check, Difference, RestorePlan, Step
 
 
-def restore_plan_lines(plan: RestorePlan) -> tuple[Line, ...]:
-    """The whole plan, in the order in which it is read: target, difference, losses, steps, bill, checks."""
+def restore_plan_lines(plan: RestorePlan, *, titled: bool = True) -> tuple[Line, ...]:
+    """The whole plan in the order in which it is read: what matters most first, then every detail.
+
+    Without `titled` the first line is left out, for a page whose title says it already.
+    """
     return (
-        *_target(plan),
-        (),
-        _heading("Difference (backup → live)"),
-        *(_difference(difference) for difference in plan.differences),
+        *((_title(plan),) if titled else ()),
+        *_summary(plan),
         (),
         _heading("What does not come back"),
         *((Span(f"  • {escape(sentence)}"),) for sentence in plan.not_coming_back),
+        (),
+        _heading("Difference (backup → live)"),
+        *(_difference(difference) for difference in plan.differences),
         (),
         _heading("Steps"),
         *(_step(number, step) for number, step in enumerate(plan.steps, 1)),
@@ -37,24 +41,46 @@ def _heading(text: str) -> Line:
     return (Span(text, "title"),)
 
 
-def _target(plan: RestorePlan) -> tuple[Line, ...]:
+def _title(plan: RestorePlan) -> Line:
+    badge = (Span(" PRODUCTION ", "production"),) if plan.production else ()
+    return (Span(f"Restore {escape(plan.name)} on {escape(plan.network)}", "title"), *badge)
+
+
+def _summary(plan: RestorePlan) -> tuple[Line, ...]:
     source = plan.source
     age = format_duration(age_seconds(source.taken_at_ns, plan.made_at_ns))
+    down = f"down for ≈ {format_duration(plan.downtime_seconds)}" if plan.downtime_seconds else "no downtime"
+    takes = f"≈ {format_duration(plan.duration_seconds)} in all, {down}"
+    way_back = "a safety snapshot" if plan.safety_snapshot else "none needed: it has no module now"
     return (
-        (
-            Span(f"Restore {escape(plan.name)} on {escape(plan.network)}", "title"),
-            Span(" PRODUCTION " if plan.production else "", "production"),
-        ),
-        (Span(f"  canister  {plan.canister.to_str()}, {plan.live.status}"),),
-        (Span(f"  from      backup {escape(source.label)}, taken {utc_text(source.taken_at_ns)}, {age} old"),),
+        (Span("  from      "), Span(f"{age} old", "title"), Span(f", taken {utc_text(source.taken_at_ns)}")),
+        (Span("  lost      "), Span(f"whatever was written in these {age}", "status-warning")),
+        (Span(f"  takes     {takes}; ≈ {format_cycles(plan.cycles)} cycles"),),
+        (Span(f"  way back  {way_back}"),),
+        *_verdict(plan),
+        (Span(f"  canister  {plan.canister.to_str()}, {plan.live.status}", "muted"),),
+        (Span(f"  backup    {escape(source.label)}", "muted"),),
         (Span(f"  plan      {plan.hash[:16]}, made {utc_text(plan.made_at_ns)}", "muted"),),
     )
+
+
+def _verdict(plan: RestorePlan) -> tuple[Line, ...]:
+    failed = plan.failed_checks
+    if not failed:
+        return ((Span("  checks    "), Span(f"all {len(plan.checks)} passed", "status-ok")),)
+    count = f"{len(failed)} of {len(plan.checks)} FAILED"
+    lines: list[Line] = [(Span("  checks    "), Span(count, "status-critical"))]
+    for check in failed:
+        lines.append((Span(f"            {escape(check.name)}: {escape(check.found)}", "status-critical"),))
+        if check.next_step:
+            lines.append((Span(f"            {escape(check.next_step)}", "status-warning"),))
+    return tuple(lines)
 
 
 def _difference(difference: Difference) -> Line:
     fate = "comes back" if difference.restored else "stays as it is now"
     return (
-        Span(f"  {escape(difference.name)}: "),
+        Span(f"  • {escape(difference.name)}: "),
         Span(f"{escape(difference.backup)} → {escape(difference.live)}", "status-warning"),
         Span(f"  ({fate})", "muted"),
     )
@@ -68,9 +94,7 @@ def _step(number: int, step: Step) -> Line:
 def _bill(plan: RestorePlan) -> tuple[Line, ...]:
     source = plan.source
     sent = f"{format_bytes(source.sent_bytes)} sent, {format_bytes(source.skipped_bytes)} of zeroes skipped"
-    down = f"down for ≈ {format_duration(plan.downtime_seconds)}" if plan.downtime_seconds else "no downtime"
-    duration = format_duration(plan.duration_seconds)
-    lines = [f"  Bill ≈ {format_cycles(plan.cycles)} cycles; {sent}; ≈ {duration} in all, {down}."]
+    lines = [f"  Bill ≈ {format_cycles(plan.cycles)} cycles; {sent}."]
     if plan.balances:
         last = plan.balances[-1]
         balance, limit = format_cycles(last.cycles), format_cycles(last.freezing_limit)
@@ -83,7 +107,7 @@ def _bill(plan: RestorePlan) -> tuple[Line, ...]:
 
 def _check(check: Check) -> tuple[Line, ...]:
     mark, role = ("ok", "status-ok") if check.passed else ("FAILED", "status-critical")
-    line = (Span(f"  {mark:<6} ", role), Span(f"{escape(check.name)}: {escape(check.found)}"))
+    line = (Span(f"  {mark:<6}  ", role), Span(f"{escape(check.name)}: {escape(check.found)}"))
     if check.passed or not check.next_step:
         return (line,)
-    return (line, (Span(f"         {escape(check.next_step)}", "status-warning"),))
+    return (line, (Span(f"          {escape(check.next_step)}", "status-warning"),))

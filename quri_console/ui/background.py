@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from quri_console.errors import QuriError
+
 T = TypeVar("T")
 
 
@@ -41,3 +43,14 @@ async def off_loop(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     threading.Thread(target=work, name="console-call", daemon=True).start()
     return await answer
+
+
+def as_quri_error(error: Exception) -> QuriError:
+    """A failure that can be shown: the error itself, or for one that nobody foresaw, that this is a bug."""
+    if isinstance(error, QuriError):
+        return error
+    return QuriError(
+        f"quri-console itself failed: {type(error).__name__}",
+        why=str(error),
+        next_step="This is a bug. The same command on the command line with --debug tells more; please report it.",
+    )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.style import Style
+from rich.text import Text
 from textual.app import App
 from textual.color import Color
 
-_BOLD_ROLES = frozenset({"status-critical", "production"})
+from quri_console.render.spans import Line
+
+_BOLD_ROLES = frozenset({"status-critical", "production", "title"})
 
 
 def style_of(app: App[object], role: str) -> Style:
@@ -16,3 +21,13 @@ def style_of(app: App[object], role: str) -> Style:
     if value is None:
         return Style(bold=bold)
     return Style(color=Color.parse(value).rich_color, bold=bold)
+
+
+def drawn(app: App[object], lines: Iterable[Line]) -> Text:
+    """Lines as text in the colours of their roles."""
+    text = Text()
+    for number, line in enumerate(lines):
+        text.append("\n" if number else "")
+        for span in line:
+            text.append(span.text, style_of(app, span.role))
+    return text

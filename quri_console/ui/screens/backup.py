@@ -23,7 +23,10 @@ class BackupScreen(ConfirmedOperation):
         for part in plan.canisters:
             if part.problem is not None:
                 raise part.problem
-        return backup_plan_lines(plan)
+        return backup_plan_lines(plan, titled=False)
 
     async def start(self, confirmation: str) -> OperationHandle:
-        return await self.quri.console_door.start_backup([self.canister])
+        # on a production network `--force` was part of what had to be typed
+        return await self.quri.console_door.start_backup(
+            [self.canister], confirmation=confirmation, force=self.production
+        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,12 +12,11 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
-from quri_console.errors import QuriError
 from quri_console.render.escape import escape
 from quri_console.render.operation import error_lines
 from quri_console.render.spans import Line, Span
-from quri_console.ui.background import off_loop
-from quri_console.ui.roles import style_of
+from quri_console.ui.background import as_quri_error, off_loop
+from quri_console.ui.widgets.lines_view import LinesView
 from quri_console.ui.widgets.operation_view import OperationView
 from quri_console.ui.widgets.typed_confirmation import TypedConfirmation
 
@@ -32,9 +30,9 @@ class ConfirmedOperation(Screen[None]):
 
     CSS_PATH = "confirmation.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back"),
-        Binding("pagedown", "scroll_plan(1)", "Page down", show=False),
-        Binding("pageup", "scroll_plan(-1)", "Page up", show=False),
+        Binding("escape", "leave", "Back", key_display="Esc"),
+        Binding("pagedown", "scroll_page(1)", "Read on", key_display="PgDn"),
+        Binding("pageup", "scroll_page(-1)", "Read back", key_display="PgUp"),
     ]
 
     verb: ClassVar[str] = ""
@@ -44,6 +42,7 @@ class ConfirmedOperation(Screen[None]):
         self.canister = canister
         self.started = False
         self.feasible = True
+        self.production = True
 
     @property
     def quri(self) -> QuriApp:
@@ -58,7 +57,7 @@ class ConfirmedOperation(Screen[None]):
     @property
     def expected(self) -> str:
         """What has to be typed: the target, after `--force` on a production network, as on the command line."""
-        return f"--force {self.target}" if self.quri.console_door.network.production else self.target
+        return f"--force {self.target}" if self.production else self.target
 
     async def plan(self) -> Sequence[Line]:
         """What would happen, worked out without any effect; runs beside Textual's loop. Raises QuriError."""
@@ -70,42 +69,45 @@ class ConfirmedOperation(Screen[None]):
 
     def compose(self) -> ComposeResult:
         door = self.quri.console_door
-        badge = " PRODUCTION " if door.network.production else ""
-        yield Static(f" {self.verb} {escape(self.canister)} on {escape(door.network.name)} {badge}", id="title")
-        with VerticalScroll(id="plan-area"):
-            yield Static("Working out what this would do …", id="plan", markup=False)
-        yield OperationView()
+        self.production = door.network.production
+        title = f" {self.verb} {escape(self.canister)} on {escape(door.network.name)}"
+        yield Static(title + ("  PRODUCTION" if self.production else ""), id="title", markup=False)
+        with VerticalScroll(id="plan-area", can_focus=False):
+            yield LinesView(id="plan")
+        with VerticalScroll(id="operation-area", can_focus=False):
+            yield OperationView()
+        yield LinesView(id="prompt")
         yield TypedConfirmation(self.expected, id="confirmation")
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         self.query_one(TypedConfirmation).display = False
-        self.query_one(OperationView).display = False
-        self.set_class(self.quri.console_door.network.production, "production")
-        self.run_worker(self._show_plan(), exit_on_error=False)
+        self.set_class(self.production, "production")
+        self._draw([(Span("Working out what this would do; nothing is changed …", "muted"),)])
+        self._ask("Esc leaves everything as it is.")
+        self.run_worker(self._show_plan())
 
     async def _show_plan(self) -> None:
         try:
             lines = await off_loop(self.plan)
-        except QuriError as error:
-            self._draw([(span,) for span in error_lines(error)])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the page must not say "working" for ever
+            self._draw([(span,) for span in error_lines(as_quri_error(error))])
+            self._ask("Nothing was done. Esc leads back.")
             return
+        self._draw(lines)
         if not self.feasible:
-            self._draw([*lines, (), (Span("A check failed, so this cannot be started. Esc leads back.", "title"),)])
+            self._ask("A check failed, so this cannot be started. Nothing was done. Esc leads back.")
             return
-        prompt = f"Type {self.expected} and press Enter to {self.verb.lower()}; Esc leaves everything as it is."
-        self._draw([*lines, (), (Span(escape(prompt), "title"),)])
+        self._ask(f"Type {escape(self.expected)} and press Enter to {self.verb.lower()}. Esc leaves all as it is.")
         field = self.query_one(TypedConfirmation)
         field.display = True
         field.focus()
 
     def _draw(self, lines: Sequence[Line]) -> None:
-        drawn = Text()
-        for number, line in enumerate(lines):
-            drawn.append("\n" if number else "")
-            for span in line:
-                drawn.append(span.text, style_of(self.app, span.role))
-        self.query_one("#plan", Static).update(drawn)
+        self.query_one("#plan", LinesView).show_lines(lines)
+
+    def _ask(self, sentence: str) -> None:
+        self.query_one("#prompt", LinesView).show_lines([(Span(sentence, "title"),)])
 
     @on(Input.Submitted)
     def _confirmed(self) -> None:
@@ -116,27 +118,38 @@ class ConfirmedOperation(Screen[None]):
         if not self.started:
             self.started = True
             field.display = False
-            self.run_worker(self._run(), exit_on_error=False)
+            self._ask("Starting …")
+            # of the app: leaving this page while it starts must not lose sight of it
+            self.app.run_worker(self._run())
 
     async def _run(self) -> None:
         try:
             handle = await off_loop(lambda: self.start(self.target))
-        except QuriError as error:
-            self._draw([(span,) for span in error_lines(error)])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the operator has to see it
+            failure = as_quri_error(error)
+            if not self.is_attached:
+                self.app.notify(escape(failure.what), title="Not started", severity="error", markup=False)
+                return
+            self._draw([(span,) for span in error_lines(failure)])
+            self._ask("It was not started. Esc leads back.")
             return
-        view = self.query_one(OperationView)
-        view.display = True
-        view.follow(handle)
+        if not self.is_attached:
+            self.quri.tell_when_ended(handle)
+            return
+        self.add_class("started")
+        self.query_one(OperationView).follow(handle)
 
     @on(OperationView.Ended)
     def _poll_after_the_end(self) -> None:
         self.quri.poll_now()
 
     def action_leave(self) -> None:
-        if self.started and self.query_one(OperationView).running:
-            self.notify("The operation continues without this page.", markup=False)
+        view = self.query_one(OperationView)
+        if view.running and view.handle is not None:
+            self.notify("The operation goes on without this page.", markup=False)
+            self.quri.tell_when_ended(view.handle)
         self.app.pop_screen()
 
-    def action_scroll_plan(self, pages: int) -> None:
-        area = self.query_one("#plan-area", VerticalScroll)
-        area.scroll_relative(y=pages * area.size.height, animate=False)
+    def action_scroll_page(self, pages: int) -> None:
+        area = self.query_one("#operation-area" if self.has_class("started") else "#plan-area", VerticalScroll)
+        area.scroll_relative(y=pages * (area.size.height - 1), animate=False)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
 from quri_console.render.actions import key_sheet
-from quri_console.ui.roles import style_of
+from quri_console.render.spans import Line, Span
+from quri_console.ui.widgets.lines_view import LinesView
+
+_MOVING = (
+    ("↑ ↓", "Choose", "Another canister; everything below the table and every key is about the chosen one."),
+    ("Esc", "Back", "Leave a page; an operation that was started goes on."),
+)
 
 
 class HelpScreen(Screen[None]):
@@ -25,13 +30,12 @@ class HelpScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll():
-            yield Static(self._sheet(), markup=False)
+            yield LinesView(id="sheet")
         yield Footer(compact=True, show_command_palette=False)
 
-    def _sheet(self) -> Text:
-        sheet = Text("Keys\n", style=style_of(self.app, "title"))
-        for key, verb, explanation in key_sheet():
-            sheet.append(f"\n {key:<6}", style_of(self.app, "spark"))
-            sheet.append(f"{verb:<10}", style_of(self.app, "title"))
-            sheet.append(explanation)
-        return sheet
+    def on_mount(self) -> None:
+        keys: tuple[Line, ...] = tuple(
+            (Span(f"  {key:<4}  ", "spark"), Span(f"{verb:<9}", "title"), Span(f" {explanation}"))
+            for key, verb, explanation in (*key_sheet(), *_MOVING)
+        )
+        self.query_one("#sheet", LinesView).show_lines([(Span("Keys", "title"),), (), *keys])

@@ -26,10 +26,10 @@ class RestoreScreen(ConfirmedOperation):
     async def plan(self) -> Sequence[Line]:
         self._plan = await self.quri.console_door.plan_restore(self.canister)
         self.feasible = self._plan.feasible
-        return restore_plan_lines(self._plan)
+        return restore_plan_lines(self._plan, titled=False)
 
     async def start(self, confirmation: str) -> OperationHandle:
         assert self._plan is not None
         # on a production network `--force` was part of what had to be typed
-        force = self.quri.console_door.network.production
-        return await self.quri.console_door.start_restore(self._plan, confirmation=confirmation, force=force)
+        door = self.quri.console_door
+        return await door.start_restore(self._plan, confirmation=confirmation, force=self.production)

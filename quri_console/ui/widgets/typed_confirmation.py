@@ -22,4 +22,10 @@ class TypedConfirmation(Input):
     def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
         event.stop()
+        self._refuse()
+
+    def action_paste(self) -> None:
+        self._refuse()
+
+    def _refuse(self) -> None:
         self.app.notify(f"Type {self.expected} by hand; pasting is refused here.", severity="warning", markup=False)

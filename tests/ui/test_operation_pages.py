@@ -1,0 +1,220 @@
+"""Backup and restore from the console on the real embedded network, carried out by real runner processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from tests.support.operator_command import Operator, operator_on_fleet
+from textual import events
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from quri_console.console import Console
+from quri_console.ic.agent import Agent
+from quri_console.ic.encoding.candid import Types, decode, encode
+from quri_console.ic.encoding.principal import parse_principal
+from quri_console.ic.management import change
+from quri_console.service.connect import connect
+from quri_console.ui.app import QuriApp
+from quri_console.ui.screens.backup import BackupScreen
+from quri_console.ui.screens.confirmation import ConfirmedOperation
+from quri_console.ui.screens.fleet import FleetScreen
+from quri_console.ui.screens.restore import RestoreScreen
+from quri_console.ui.widgets.operation_view import OperationView
+from quri_console.ui.widgets.typed_confirmation import TypedConfirmation
+
+CANISTER = "rune-engine"
+TARGET = f"local/{CANISTER}"
+NANOSECONDS = 10**9
+
+
+class Desk:
+    """An operator before an open console; the canister itself is asked past the console."""
+
+    def __init__(self, pilot: Pilot[int], console: Console) -> None:
+        self.pilot = pilot
+        self.console = console
+        self.canister = parse_principal(console.config.canister(CANISTER).id)
+
+    @property
+    def app(self) -> QuriApp:
+        assert isinstance(self.pilot.app, QuriApp)
+        return self.pilot.app
+
+    @property
+    def page(self) -> ConfirmedOperation:
+        assert isinstance(self.app.screen, ConfirmedOperation)
+        return self.app.screen
+
+    def text(self, selector: str) -> str:
+        return str(self.page.query_one(selector, Static).render())
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(60):
+            while not condition():
+                await self.pilot.pause(0.02)
+
+    async def open(self, key: str) -> None:
+        """Open a page and wait for its plan."""
+        await self.until(lambda: self.app.fleet is not None)
+        await self.pilot.press(key)
+        await self.until(lambda: "Working out" not in self.text("#plan"))
+
+    async def type(self, text: str) -> None:
+        names = {" ": "space", "-": "minus", "/": "slash"}
+        await self.pilot.press(*(names.get(character, character) for character in text), "enter")
+
+    async def finish(self) -> str:
+        await self.until(lambda: "Esc leads back to the fleet" in self.text("#operation"))
+        return self.text("#operation")
+
+    async def back_up(self) -> None:
+        handle = await self.console.start_backup([CANISTER], confirmation=TARGET, force=True)
+        (await handle.wait()).raise_failure()
+        self.app.poll_now()
+        await self.until(
+            lambda: (
+                isinstance(self.app.screen, FleetScreen)
+                and self.app.screen.selected is not None
+                and self.app.screen.selected.last_backup_at_ns is not None
+            )
+        )
+
+    async def agent(self) -> Agent:
+        return await connect(self.console.network, self.console.config.require_identity("operate"), self.console.clock)
+
+    async def damage(self) -> None:
+        async with await self.agent() as agent:
+            await agent.update(self.canister, "corrupt", encode([Types.Nat], [3]))
+
+    async def digest(self) -> int:
+        async with await self.agent() as agent:
+            return int(decode(await agent.query(self.canister, "digest", encode([], [])), [Types.Nat64])[0])
+
+    async def fill_snapshot_slots(self) -> None:
+        async with await self.agent() as agent:
+            for _ in range(9):
+                await change.perform(agent, change.take_canister_snapshot(self.canister))
+
+
+@asynccontextmanager
+async def desk(folder: Path, *, production: bool = False, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Desk]:
+    async with operator_on_fleet(folder) as operator:
+        if production:
+            be_production(operator)
+        console = Console.open(config_path=operator.config)
+        async with QuriApp(console).run_test(size=size) as pilot:
+            yield Desk(pilot, console)
+
+
+def be_production(operator: Operator) -> None:
+    operator.edit("production = false", "production = true")
+
+
+async def test_a_backup_shows_its_plan_takes_the_right_name_only_and_runs_to_its_end(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.open("b")
+        assert isinstance(at.page, BackupScreen)
+        assert "take a snapshot" in at.text("#plan")
+        assert f"Type {TARGET} and press Enter to back up" in at.text("#prompt")
+        await at.type("local/registry")
+        assert not at.page.started
+        at.page.query_one(TypedConfirmation).value = ""
+        await at.type(TARGET)
+        shown = await at.finish()
+        for phase in ("stop", "snapshot", "start", "download", "verify"):
+            assert f"• {phase} {CANISTER}" in shown
+        (summary,) = at.console.operations()
+        assert summary.state == "done"
+        backup = at.console.backups()[0].name
+        assert f"Done: Backup {backup} holds {CANISTER}" in shown
+        await at.pilot.press("escape")
+        assert isinstance(at.app.screen, FleetScreen)
+
+
+async def test_damage_by_a_real_call_is_undone_by_a_restore(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        healthy = await at.digest()
+        await at.until(lambda: at.app.fleet is not None)
+        await at.back_up()
+        await at.damage()
+        assert await at.digest() != healthy
+        await at.open("r")
+        plan = at.text("#plan")
+        assert plan.index("old, taken") < plan.index("whatever was written in these") < plan.index("Difference")
+        assert "checks    all 8 passed" in plan
+        await at.type(TARGET)
+        shown = await at.finish()
+        assert f"Done: {CANISTER} was restored from" in shown
+        assert "To undo it: quri-console rollback" in shown
+        assert "It is running now." in shown
+        assert await at.digest() == healthy
+
+
+async def test_what_is_pasted_is_refused(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.open("b")
+        field = at.page.query_one(TypedConfirmation)
+        at.app.copy_to_clipboard(TARGET)
+        field.post_message(events.Paste(TARGET))
+        await at.pilot.press("ctrl+v")
+        await at.pilot.pause()
+        assert field.value == ""
+        assert any("pasting is refused" in note.message for note in at.app._notifications)
+        await at.pilot.press("enter")
+        assert not at.page.started
+
+
+async def test_leaving_the_page_leaves_the_operation_running_and_its_end_is_told(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.open("b")
+        await at.type(TARGET)
+        await at.until(lambda: at.page.query_one(OperationView).handle is not None)
+        handle = at.page.query_one(OperationView).handle
+        assert handle is not None
+        await at.pilot.press("escape")
+        assert isinstance(at.app.screen, FleetScreen)
+        assert (await handle.wait()).ok
+        await at.until(lambda: any(f"holds {CANISTER}" in note.message for note in at.app._notifications))
+
+
+async def test_a_failed_check_blocks_and_says_why_first(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.until(lambda: at.app.fleet is not None)
+        await at.back_up()
+        await at.fill_snapshot_slots()
+        await at.open("r")
+        assert isinstance(at.page, RestoreScreen)
+        plan = at.text("#plan")
+        assert plan.index("1 of 8 FAILED") < plan.index("snapshot slots: 9 of 10 used") < plan.index("Steps")
+        assert "cannot be started" in at.text("#prompt")
+        assert not at.page.query_one(TypedConfirmation).display
+        await at.pilot.press("enter")
+        assert [summary.kind for summary in at.console.operations()] == ["backup"]
+
+
+@pytest.mark.parametrize("key", ["b", "r"])
+async def test_production_needs_force_and_the_name(tmp_path: Path, key: str) -> None:
+    async with desk(tmp_path, production=True) as at:
+        await at.until(lambda: at.app.fleet is not None)
+        await at.back_up()
+        await at.open(key)
+        assert "PRODUCTION" in at.text("#title")
+        await at.type(TARGET)
+        assert not at.page.started
+        at.page.query_one(TypedConfirmation).value = ""
+        await at.type(f"--force {TARGET}")
+        assert "Done: " in await at.finish()
+
+
+async def test_a_network_that_is_gone_is_an_answer_and_not_a_wait(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.until(lambda: at.app.fleet is not None)
+        at.console.config.require_identity("backup").pem.unlink()
+        await at.open("b")
+        assert "Next:" in at.text("#plan")
+        assert "Nothing was done" in at.text("#prompt")
