@@ -153,7 +153,10 @@ async def plan_rollback(session: Session, operation_id: str) -> RollbackPlan:
     handle = follow(session, operation_id)
     request = handle.request
     if request.kind not in ("restore", "rollback"):
-        raise RefusedBySafetyRule(f"{handle.id} is a {request.kind}: it replaced nothing that could be rolled back")
+        raise RefusedBySafetyRule(
+            f"{handle.id} is a {request.kind}: it replaced nothing that could be rolled back",
+            next_step="`quri-console operations list` shows the restores, which can be.",
+        )
     if handle.running():
         raise LockedError(f"{handle.id} still runs", next_step=f"Abort it: quri-console operations abort {handle.id}")
     snapshot_id = safety_snapshot_of(handle.id, read_records(handle.directory / JOURNAL_NAME)[0])
@@ -210,6 +213,7 @@ def abort(session: Session, operation_id: str) -> OperationHandle:
 
     Its canisters get the status back that they had. Raises RefusedBySafetyRule when it has ended.
     """
+    require_writable_session(session, ABORT)
     handle = follow(session, operation_id)
     if handle.outcome() is not None:
         raise RefusedBySafetyRule(f"{handle.id} has ended", next_step=f"See: operations show {handle.id}.")
@@ -240,7 +244,9 @@ def require_writable_session(session: Session, verb: str) -> None:
     """Raise RefusedBySafetyRule in a console that changes nothing."""
     if session.read_only:
         raise RefusedBySafetyRule(
-            f"this console is read-only, so nothing was done ({verb})", next_step="Run it again without --read-only."
+            f"this console is read-only, so there is no {verb}",
+            why="--read-only was given",
+            next_step="Run it again without --read-only.",
         )
 
 

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from quri_console.effects.operation_files import OperationFiles, OperationRequest
+from quri_console.errors import RefusedBySafetyRule
+from tests.support.consoles import console_without_network
+
+
+@pytest.mark.parametrize("verb", ["resume", "abort"])
+def test_a_read_only_console_leaves_other_peoples_operations_alone(tmp_path: Path, verb: str) -> None:
+    console = console_without_network(tmp_path, read_only=True)
+    request = OperationRequest(
+        "20250124T020000Z-backup-1f3a", "backup", 0, str(tmp_path / "config.toml"), "local", ("registry",), "backup"
+    )
+    files = OperationFiles.create(console.config.paths.operations, request)
+    lock = files.lock_runner()  # as a runner that works on it holds it
+    with pytest.raises(RefusedBySafetyRule, match="this console is read-only"):
+        getattr(console, verb)("latest")
+    assert lock is not None
+    assert not files.asked("abort")
