@@ -42,7 +42,17 @@ async def picture(
         backups = await asyncio.to_thread(newest_backups, config, network.name)
     except QuriError as error:
         backups, notice = {}, notice or str(error)
+    notice = notice or await asyncio.to_thread(_notice_of_operations, config, network.name, now_ns)
     return fleet_picture(config, network, seen, backups, now_ns=now_ns, notice=notice)
+
+
+def _notice_of_operations(config: Config, network: str, now_ns: int) -> str:
+    if not config.paths.operations.is_dir():
+        # spares the import where nothing was ever done
+        return ""
+    from quri_console.service.interrupted import interrupted_notice
+
+    return interrupted_notice(config, network, now_ns)
 
 
 async def first_picture(session: Session) -> FleetStatus:
