@@ -170,9 +170,11 @@ class _Job:
             captured = await self._copy(target, status, snapshot, directory)
         except BaseException as error:
             # first what was written: on a full disk the journal needs the room to record the deletion
-            self.writer.discard_folder(folder)
-            if snapshot is not None:
-                await self._delete_after(error, target, snapshot)
+            try:
+                self.writer.discard_folder(folder)
+            finally:
+                if snapshot is not None:
+                    await self._delete_after(error, target, snapshot)
             raise
         self.folders.add(folder)
         return captured

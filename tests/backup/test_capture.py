@@ -393,3 +393,23 @@ async def test_a_canister_is_not_kept_stopped_for_a_rate_limit_that_lasts(lab: L
         await _back_up(lab, (canister, "pig"))
     assert len(seen) == 3  # at once, after 1 s, after 2 s more
     await _untouched(lab, canister)
+
+
+async def test_a_folder_that_cannot_be_removed_leaves_no_snapshot_on_chain(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canister = await lab.create()
+
+    def damage() -> None:
+        raise CorruptionError("damaged on the way")
+
+    def stuck(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    lab.progress.on["download"] = damage
+    monkeypatch.setattr("quri_console.backup.directory.shutil.rmtree", stuck)
+    with pytest.raises(StorageFailed):
+        await _back_up(lab, (canister, "pig"))
+    assert await list_canister_snapshots(lab.agent, canister) == ()
+    assert list_backups(lab.repository) == ()
+    assert (await lab.status(canister)).status == "running"
