@@ -11,6 +11,9 @@ from quri_console.render.spark import spark
 from quri_console.render.table import SPARK_SECONDS, health_role
 from quri_console.units import format_bytes, format_cycles, format_duration
 
+MANY_SAMPLES = 120
+"""From here on a day is drawn as a day; the longest spark line in cells, too."""
+
 _LEVELS: tuple[HealthLevel, ...] = ("critical", "warning", "unknown", "ok")
 _LEVEL_WORDS = {"critical": "critical", "warning": "warning", "unknown": "unknown", "ok": "healthy"}
 
@@ -66,10 +69,17 @@ def detail_lines(view: CanisterView | None, now_ns: int, *, width: int) -> tuple
 
 
 def _cycles_line(view: CanisterView, now_ns: int, width: int) -> str:
-    day_ns = round(SPARK_SECONDS * NANOSECONDS_PER_SECOND)
-    title = "cycles, 24 h "
-    line = spark(view.cycles_series, min(width - len(title), 120), since_ns=now_ns - day_ns, until_ns=now_ns)
-    return title + line if line.strip() else "cycles, 24 h: no samples yet"
+    since_ns = now_ns - round(SPARK_SECONDS * NANOSECONDS_PER_SECOND)
+    points = [point for point in view.cycles_series if point[0] >= since_ns]
+    if not points:
+        return "cycles, 24 h: no samples yet"
+    # a history of minutes drawn over a day would be one mark in an empty line
+    young = len(points) < MANY_SAMPLES
+    title = f"cycles, {len(points)} {'sample' if len(points) == 1 else 'samples'} " if young else "cycles, 24 h "
+    cells = min(width - len(title), len(points) if young else MANY_SAMPLES)
+    return title + spark(
+        points, cells, since_ns=points[0][0] if young else since_ns, until_ns=points[-1][0] if young else now_ns
+    )
 
 
 def burn_sentence(view: CanisterView) -> str:

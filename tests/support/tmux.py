@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import time
@@ -10,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 
 import pytest
+
+_COLOUR = re.compile(r"\x1b\[(?:\d*;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:[;:]\d*)*m")
 
 
 class TmuxSession:
@@ -25,7 +28,8 @@ class TmuxSession:
         # remain-on-exit keeps the last screen, so that a failure can be read
         self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), "sleep", "infinity")
         self._tmux("set-option", "-g", "remain-on-exit", "on")
-        self._tmux("respawn-pane", "-k", "env", *assignments, *argv)
+        # a size in the environment would hide the terminal's own
+        self._tmux("respawn-pane", "-k", "env", "-u", "COLUMNS", "-u", "LINES", *assignments, *argv)
 
     def __enter__(self) -> TmuxSession:
         return self
@@ -38,6 +42,15 @@ class TmuxSession:
     def screen(self) -> str:
         """The text on the screen now."""
         return self._tmux("capture-pane", "-p")
+
+    def colours(self) -> list[str]:
+        """The colour sequences that it takes to draw the screen as it is now."""
+        return _COLOUR.findall(self._tmux("capture-pane", "-p", "-e"))
+
+    @property
+    def process_id(self) -> int:
+        """The program's process id."""
+        return int(self._tmux("display-message", "-p", "#{pane_pid}"))
 
     def press(self, *keys: str) -> None:
         """Send keys by their tmux names (`Enter`, `Escape`, `b`)."""

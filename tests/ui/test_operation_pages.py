@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.support.operator_command import Operator, operator_on_fleet
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Static
@@ -26,6 +25,7 @@ from quri_console.ui.screens.fleet import FleetScreen
 from quri_console.ui.screens.restore import RestoreScreen
 from quri_console.ui.widgets.operation_view import OperationView
 from quri_console.ui.widgets.typed_confirmation import TypedConfirmation
+from tests.support.operator_command import Operator, operator_on_fleet
 
 CANISTER = "rune-engine"
 TARGET = f"local/{CANISTER}"

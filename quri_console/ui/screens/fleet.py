@@ -47,11 +47,14 @@ class FleetScreen(Screen[None]):
     def on_mount(self) -> None:
         self.query_one(StatusBar).show(None, self._now_ns())
         self.query_one(FleetTable).focus()
+        self._redraw()
         # ages go up by themselves; widgets write only what then differs
         self.set_interval(AGE_REDRAW_SECONDS, self._redraw)
 
     def show(self, fleet: FleetStatus) -> None:
-        """Draw this picture of the fleet."""
+        """Draw this picture of the fleet; while the page is being put up or taken down there is nothing to draw on."""
+        if not all(self.query(part) for part in (StatusBar, FleetTable, CanisterDetail)):
+            return
         now_ns = self._now_ns()
         self.query_one(StatusBar).show(fleet, now_ns)
         self.query_one(FleetTable).show(fleet, now_ns)
@@ -67,7 +70,8 @@ class FleetScreen(Screen[None]):
 
     @on(DataTable.RowHighlighted)
     def _show_detail(self) -> None:
-        self.query_one(CanisterDetail).show(self.selected, self._now_ns())
+        for detail in self.query(CanisterDetail):
+            detail.show(self.selected, self._now_ns())
 
     def on_resize(self, event: events.Resize) -> None:
         self.call_after_refresh(self._redraw)

@@ -1,0 +1,60 @@
+"""A running operation and its end, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from quri_console.effects.operation_files import Outcome
+from quri_console.errors import ExitCode, QuriError
+from quri_console.progress import ProgressEvent
+from quri_console.render.operation import error_lines, newest_of_each_phase, operation_lines, progress_line
+from quri_console.render.spans import plain
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (ProgressEvent("stop", subject="registry"), "stop registry"),
+        (ProgressEvent("download", 1 << 20, 4 << 20, "bytes", subject="a"), "download a: 1 MiB of 4 MiB (25 %)"),
+        (ProgressEvent("poll", 3, 0, "canisters"), "poll: 3"),
+        (ProgressEvent("check", 1, 2, note="half"), "check: 1 of 2 (50 %) – half"),
+        (ProgressEvent("\x1b[2J", note="\u202e"), "\\e[2J – \\u{202e}"),
+    ],
+    ids=["bare", "bytes", "no total", "note", "hostile"],
+)
+def test_progress(event: ProgressEvent, line: str) -> None:
+    assert progress_line(event) == line
+
+
+def test_the_newest_report_of_a_phase_replaces_the_one_before_in_its_place() -> None:
+    events = [ProgressEvent("a", 1, 2), ProgressEvent("b"), ProgressEvent("a", 2, 2)]
+    assert newest_of_each_phase(events) == (ProgressEvent("a", 2, 2), ProgressEvent("b"))
+
+
+def shown(outcome: Outcome | None, *events: ProgressEvent) -> str:
+    return "\n".join(plain(line) for line in operation_lines("op-1", events, outcome))
+
+
+def test_while_it_runs_it_says_that_leaving_does_no_harm() -> None:
+    text = shown(None, ProgressEvent("stop"))
+    assert "• stop" in text
+    assert "Esc leaves this page, and it goes on" in text
+
+
+def test_a_restore_that_is_done_says_how_to_undo_it_and_what_to_press() -> None:
+    result = {"source": "x", "safety_snapshot": "00", "downtime_seconds": 0.4, "status": "running", "notes": ["n"]}
+    text = shown(Outcome(ExitCode.OK, 0, "restored", result=result))
+    for part in ("Done: restored", "0.4 s", "It is running now.", "quri-console rollback op-1", "Esc leads back", "n"):
+        assert part in text
+
+
+def test_a_failure_says_why_and_what_next() -> None:
+    text = shown(Outcome(ExitCode.FAILED, 0, "broken", "because", "do this"))
+    for part in ("Not done: broken", "Why: because", "Next: do this", "Esc leads back"):
+        assert part in text
+    assert "undo" not in text
+
+
+def test_an_error_is_escaped() -> None:
+    spans = error_lines(QuriError("\x1b]52;c;x\x07", why="\x1b", next_step="\x07"))
+    assert not any(character in plain(spans) for character in "\x1b\x07")
