@@ -25,6 +25,7 @@ ROLES = {
     "aborted": "status-warning",
     "failed": "status-critical",
     "interrupted": "status-critical",
+    "damaged": "status-critical",
 }
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
@@ -104,6 +105,8 @@ def _row(summary: OperationSummary) -> tuple[TableCell, ...]:
 
 
 def _next_step(summary: OperationSummary) -> str:
+    if summary.state == "damaged" and summary.outcome is not None:
+        return str(summary.outcome.what)
     if summary.state == "interrupted" or (summary.left_stopped and summary.state != "running"):
         return f"operations resume {summary.id}"
     if summary.kind == "restore" and summary.state == "done" and summary.safety_snapshots:

@@ -13,12 +13,12 @@ from quri_console.effects.journal import JOURNAL_NAME, Record, read_records
 from quri_console.effects.operation_files import REQUEST, OperationFiles, OperationRequest, Outcome, ProgressReader
 from quri_console.effects.replay import left_stopped, snapshots_made
 from quri_console.effects.runner import ABORT
-from quri_console.errors import ExitCode, UsageError
+from quri_console.errors import ExitCode, QuriError, UsageError
 from quri_console.progress import ProgressEvent
 from quri_console.service.session import Session
 
 LOOK_SECONDS = 0.05
-OperationState = Literal["running", "done", "partial", "failed", "aborted", "interrupted"]
+OperationState = Literal["running", "done", "partial", "failed", "aborted", "interrupted", "damaged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,8 @@ def interrupted(operation_id: str) -> Outcome:
 
 
 def operations(session: Session) -> tuple[OperationSummary, ...]:
-    """All operations in the state folder, newest first. Raises CorruptionError, StateFolderUnusable."""
-    return tuple(_summary(OperationFiles(path)) for path in reversed(_folders(session.config)))
+    """All operations in the state folder, newest first; one that cannot be read hides no other."""
+    return tuple(_summary_or_damage(OperationFiles(path)) for path in reversed(_folders(session.config)))
 
 
 def follow(session: Session, operation_id: str) -> OperationHandle:
@@ -141,6 +141,25 @@ def _folders(config: Config) -> list[Path]:
         return []
     # the name of an operation sorts as its time does
     return sorted(path for path in folder.iterdir() if (path / REQUEST).exists())
+
+
+def _summary_or_damage(files: OperationFiles) -> OperationSummary:
+    try:
+        return _summary(files)
+    except QuriError as error:
+        return OperationSummary(
+            id=files.directory.name,
+            kind="",
+            network="",
+            canisters=(),
+            created_at_ns=0,
+            state="damaged",
+            outcome=Outcome(error.exit_code, 0, error.what, error.why, error.next_step),
+            reason=None,
+            left_stopped=(),
+            safety_snapshots=(),
+            directory=files.directory,
+        )
 
 
 def _summary(files: OperationFiles) -> OperationSummary:
