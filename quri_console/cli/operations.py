@@ -96,7 +96,7 @@ def abort(invocation: Invocation, operation: str, as_json: bool) -> int:
 def _row(summary: OperationSummary) -> tuple[TableCell, ...]:
     return (
         summary.id,
-        short_age(summary.created_at_ns, time.time_ns()),
+        short_age(summary.created_at_ns, time.time_ns()) if summary.created_at_ns else "–",
         escape(summary.network),
         ", ".join(escape(name) for name in summary.canisters),
         (summary.state, ROLES[summary.state]),
