@@ -41,24 +41,26 @@ def is_set_name(name: str) -> bool:
 
 def set_names(root: Path) -> list[str]:
     """The committed sets, oldest first: directories with the right name and a manifest. OSError if unreadable."""
-    folder = backups_folder(root)
-    if not folder.is_dir():
-        return []
     # the name of a set sorts as its time does
     return sorted(
         entry.name
-        for entry in folder.iterdir()
+        for entry in _entries(root)
         if is_set_name(entry.name) and not entry.is_symlink() and (entry / "MANIFEST.toml").exists()
     )
 
 
 def unfinished_names(root: Path) -> list[str]:
-    """Directories of sets that were never committed, oldest first."""
-    folder = backups_folder(root)
-    if not folder.is_dir():
-        return []
+    """Directories of sets that were never committed, oldest first. OSError if unreadable."""
     return sorted(
         entry.name
-        for entry in folder.iterdir()
+        for entry in _entries(root)
         if entry.name.startswith(UNFINISHED_PREFIX) and is_set_name(entry.name.removeprefix(UNFINISHED_PREFIX))
     )
+
+
+def _entries(root: Path) -> list[Path]:
+    # only what does not exist yet is empty; a file in its place or a closed folder is an error
+    try:
+        return list(backups_folder(root).iterdir())
+    except FileNotFoundError:
+        return []

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from quri_console.backup.bill import BackupBill, bill_of_backup
+from quri_console.backup.files import storage_errors
 from quri_console.backup.manifest import Mode
-from quri_console.errors import NotAuthorised, QuriError, RefusedBySafetyRule
+from quri_console.errors import NetworkError, NotAuthorised, QuriError, RefusedBySafetyRule
 from quri_console.ic.agent import Agent, Rejected
 from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.management.read import canister_status, list_canister_snapshots
@@ -18,6 +21,7 @@ from quri_console.ic.management.types import MAX_SNAPSHOTS, CanisterStatus
 from quri_console.units import format_bytes, format_cycles
 
 _DISK_RESERVE_BYTES = 16 << 20
+PLAN_PATIENCE_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +90,31 @@ async def plan_backup(
     )
 
 
+@asynccontextmanager
+async def answered_soon(agent: Agent) -> AsyncIterator[None]:
+    """Raise NetworkError when the block takes longer than somebody waits for a plan.
+
+    Requests themselves are repeated for minutes, as they must be once a canister is stopped.
+    """
+    try:
+        async with asyncio.timeout(PLAN_PATIENCE_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise NetworkError(
+            f"{agent.url} gave no usable answer within {PLAN_PATIENCE_SECONDS} s",
+            why="It breaks connections, or asks to come back later; every request was repeated",
+            next_step="Check the network's url in the configuration and this machine's connection, then try again.",
+        ) from error
+
+
 async def _plan_canister(agent: Agent, target: BackupTarget, repository: Path, mode: Mode) -> CanisterPlan:
     try:
-        status = await read_status(agent, target)
-        bill = bill_of_backup(status)
-        require_possible(target, status, mode)
-        require_room(repository, bill.snapshot_bytes)
-        await require_free_snapshot(agent, target)
+        async with answered_soon(agent):
+            status = await read_status(agent, target)
+            bill = bill_of_backup(status)
+            require_possible(target, status, mode)
+            require_room(repository, bill.snapshot_bytes)
+            await require_free_snapshot(agent, target)
     except QuriError as problem:
         return CanisterPlan(target, "unknown", None, (), problem)
     return CanisterPlan(target, status.status, bill, steps_of(status, mode))
@@ -153,9 +175,13 @@ async def require_free_snapshot(agent: Agent, target: BackupTarget) -> None:
 
 
 def require_room(repository: Path, needed_bytes: int) -> None:
-    """Raise RefusedBySafetyRule when the disk of the repository has less than `needed_bytes` free."""
-    folder = next(parent for parent in (repository, *repository.parents) if parent.exists())
-    free = shutil.disk_usage(folder).free
+    """Raise RefusedBySafetyRule when the disk of the repository has less than `needed_bytes` free.
+
+    StorageFailed when it cannot be looked at.
+    """
+    with storage_errors("read the repository", repository):
+        folder = next(parent for parent in (repository, *repository.parents) if parent.exists())
+        free = shutil.disk_usage(folder).free
     if free < needed_bytes + _DISK_RESERVE_BYTES:
         raise RefusedBySafetyRule(
             f"{folder} has too little room: {format_bytes(free)} are free",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from quri_console.cli.invocation import Invocation
-from quri_console.cli.output import BarProgress, progress_to, show_error, show_json
+from quri_console.cli.operation import follow_to_end
+from quri_console.cli.output import show_error, show_json
 from quri_console.errors import ExitCode, QuriError, UsageError
 from quri_console.units import parse_duration
 
@@ -101,6 +102,9 @@ class BackupCommand:
             _show_plan(plan)
         if self.dry_run:
             return self._planned(plan)
+        problems = [part.problem for part in plan.canisters if part.problem is not None]
+        if len(problems) == len(plan.canisters) == 1:
+            raise problems[0]  # there is nothing to start
         outcome = await self._carry_out(self._confirmed(plan))
         if self.as_json:
             show_json({"exit_code": int(outcome.exit_code), "what": outcome.what, "why": outcome.why, **outcome.result})
@@ -137,12 +141,7 @@ class BackupCommand:
             force=self.force,
             reason=self.reason,
         )
-        progress = progress_to(sys.stderr, "json" if self.as_json else None)
-        async for event in handle.events():
-            progress.report(event)
-        if isinstance(progress, BarProgress):
-            progress.close()
-        return await handle.wait()
+        return await follow_to_end(handle, as_json=self.as_json)
 
 
 def _show_plan(plan: BackupPlan) -> None:

@@ -48,9 +48,28 @@ class LazyGroup(click.Group):
             return None
         return cast("click.Command", importlib.import_module(f"quri_console.cli.{cmd_name}").command)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            raise _no_such_command(args[0])
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _no_such_command(name: str) -> UsageError:
+    import difflib
+
+    from quri_console.render.escape import escape
+
+    similar = difflib.get_close_matches(name, COMMANDS, n=1)
+    hint = f"Did you mean {similar[0]}? " if similar else ""
+    return UsageError(
+        f"there is no command {escape(name)!r}", next_step=f"{hint}`quri-console --help` lists all commands."
+    )
 
 
 @click.group(

@@ -33,22 +33,30 @@ def confirmed(kind: str, network: str, name: str, given: str | None, *, feasible
 
 
 async def carry_out(handle: OperationHandle, *, as_json: bool) -> int:
-    """Follow an operation to its end and say how it ended; the exit code. Ctrl-C stops following, not the operation."""
-    progress = progress_to(sys.stderr, "json" if as_json else None)
+    """Follow an operation to its end and say how it ended; the exit code."""
     if not as_json:
         sys.stderr.write(f"Operation {handle.id}\n")
+    outcome = await follow_to_end(handle, as_json=as_json)
+    tell(outcome, handle.id, as_json=as_json)
+    return int(outcome.exit_code)
+
+
+async def follow_to_end(handle: OperationHandle, *, as_json: bool) -> Outcome:
+    """Show progress on standard error until the operation ends. Ctrl-C stops following, not the operation."""
+    progress = progress_to(sys.stderr, "json" if as_json else None)
     try:
         async for event in handle.events():
             progress.report(event)
-        outcome = await handle.wait()
+        return await handle.wait()
     except BaseException:
-        sys.stderr.write(f"\nThe operation goes on: quri-console operations show {handle.id}\n")
+        sys.stderr.write(
+            f"\nThe operation goes on without this command: quri-console operations show {handle.id}\n"
+            f"To end it: quri-console operations abort {handle.id}\n"
+        )
         raise
     finally:
         if isinstance(progress, BarProgress):
             progress.close()
-    tell(outcome, handle.id, as_json=as_json)
-    return int(outcome.exit_code)
 
 
 def tell(outcome: Outcome, operation_id: str, *, as_json: bool) -> None:

@@ -37,7 +37,7 @@ class RestoreOptions:
 @click.command("restore")
 @click.argument("canister")
 @click.option(
-    "--from", "source", required=True, metavar="BACKUP|latest", help="A backup's name, its folder's path, or latest."
+    "--from", "source", metavar="BACKUP|latest", help="A backup's name, its folder's path, or latest.  [required]"
 )
 @click.option("--dry-run", is_flag=True, help="Show the difference, the steps, the bill and the checks; do nothing.")
 @click.option("--force", is_flag=True, help="Needed on production networks, besides --confirm.")
@@ -56,7 +56,7 @@ def command(
     invocation: Invocation,
     /,
     canister: str,
-    source: str,
+    source: str | None,
     stop_timeout: float,
     confirmation: str | None,
     reason: str | None,
@@ -73,6 +73,11 @@ def command(
       quri-console restore rune-engine --from latest --dry-run
       quri-console restore rune-engine --from 20250124T020000Z --reason INC-42
     """
+    if source is None:
+        raise UsageError(
+            "restore needs --from: which backup it is to restore",
+            next_step="`quri-console list` shows the backups; --from latest takes the newest that holds the canister.",
+        )
     if not 1 <= stop_timeout <= 270:
         raise UsageError("--stop-timeout must be between 1 s and 270 s")
     options = RestoreOptions(

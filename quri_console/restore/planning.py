@@ -9,7 +9,7 @@ from pathlib import Path
 
 from quri_console.backup.bill import snapshot_bytes, storage_cycles_per_day
 from quri_console.backup.compare import Comparison, compare_backup_with_live
-from quri_console.backup.plan import BackupTarget, read_status
+from quri_console.backup.plan import BackupTarget, answered_soon, read_status
 from quri_console.clock import NANOSECONDS_PER_SECOND, Clock, utc_datetime
 from quri_console.effects.lock import lock_holder
 from quri_console.ic.agent import Agent
@@ -61,7 +61,8 @@ async def plan_restore(
     """
     set_path = await asyncio.to_thread(find, repository, wish.canister, wish.source)
     point = await asyncio.to_thread(open_point, set_path, wish.canister, progress)
-    looked = await _look(agent, wish, clock)
+    async with answered_soon(agent):
+        looked = await _look(agent, wish, clock)
     if wish.health_query is None:
         wish = replace(wish, health_query=await health_query_of(agent, wish.canister))
     holder = lock_holder(locks, hashlib.sha256(agent.root_key).digest(), wish.canister.to_str())

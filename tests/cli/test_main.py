@@ -48,7 +48,7 @@ def test_the_module_is_the_command() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["statsu"], "No such command 'statsu'"),
+        (["statsu"], "Did you mean status?"),
         (["status", "--nope"], "No such option"),
         (["--network"], "requires an argument"),
         (["completion", "tcsh"], "'tcsh' is not one of"),

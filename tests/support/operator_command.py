@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quri_console.clock import Clock
 from quri_console.localnet.configuration import (
     CONTROLLER_FILE,
     ConfiguredCanister,
@@ -41,6 +42,8 @@ class Operator:
     net: LocalNetwork
     folder: Path
     config: Path
+    prefix: tuple[str, ...] = ()
+    """What every command is started through."""
 
     @property
     def repository(self) -> Path:
@@ -58,6 +61,7 @@ class Operator:
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
         """Begin one command line."""
         return await asyncio.create_subprocess_exec(
+            *self.prefix,
             sys.executable,
             "-m",
             "quri_console",
@@ -78,13 +82,13 @@ class Operator:
 
 
 @asynccontextmanager
-async def operator_on_fleet(folder: Path) -> AsyncIterator[Operator]:
+async def operator_on_fleet(folder: Path, *, clock: Clock | None = None) -> AsyncIterator[Operator]:
     """An operator who controls the demo fleet on a fresh network."""
     from quri_console.localnet.demo_fleet import FLEET
 
     controller = Controller.make()
     write_private(folder / CONTROLLER_FILE, controller.pem)
-    async with local_network(fleet=True, controller=controller) as net:
+    async with local_network(fleet=True, controller=controller, clock=clock) as net:
         canisters = [ConfiguredCanister(item.name, item.id) for item in FLEET]
         config = write_configuration(folder, url=net.url, root_key=net.root_key, canisters=canisters)
         yield Operator(net, folder, config)

@@ -16,7 +16,7 @@ async def raw_server(behaviour: Behaviour) -> AsyncIterator[str]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
-            await reader.readexactly(_content_length(head))
+            await reader.readexactly(content_length(head))
             await behaviour(writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             return  # the client went first, as it may
@@ -30,7 +30,8 @@ async def raw_server(behaviour: Behaviour) -> AsyncIterator[str]:
         server.close()
 
 
-def _content_length(head: bytes) -> int:
+def content_length(head: bytes) -> int:
+    """How long the body is that follows this head."""
     for line in head.decode("latin-1").split("\r\n"):
         name, _, value = line.partition(":")
         if name.lower() == "content-length":

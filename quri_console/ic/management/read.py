@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import fields as dataclass_fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from quri_console.errors import CorruptionError
+from quri_console.errors import CorruptionError, NetworkError, QuriError
 from quri_console.ic.encoding.candid import MalformedCandid, encode
 from quri_console.ic.encoding.principal import MANAGEMENT, Principal
 from quri_console.ic.management import interface
@@ -25,12 +25,19 @@ from quri_console.ic.management.types import (
     SnapshotBlob,
     SnapshotMetadata,
 )
+from quri_console.ic.outcome import CallUndecided
 from quri_console.ic.reply import answer, fields
 
 if TYPE_CHECKING:
     from quri_console.ic.agent import Agent
 
 Form = Literal["query", "update"]
+
+
+class ReadFailed(NetworkError):
+    """A certified read got no usable answer."""
+
+
 _CAUSES = tuple(field.name for field in dataclass_fields(CyclesConsumed))
 
 
@@ -127,12 +134,28 @@ async def _read_snapshot_data(agent: Agent, canister: Principal, snapshot_id: by
     argument = encode(
         [interface.READ_SNAPSHOT_DATA], [{"canister_id": canister, "snapshot_id": snapshot_id, "kind": kind}]
     )
-    return await agent.update(
-        MANAGEMENT, "read_canister_snapshot_data", argument, effective_canister=canister, bulk=True
-    )
+    return await _read(agent, "read_canister_snapshot_data", argument, canister, bulk=True)
 
 
 async def _ask(agent: Agent, method: str, argument: bytes, canister: Principal, form: Form = "update") -> bytes:
     if form == "query":
         return await agent.query(MANAGEMENT, method, argument, effective_canister=canister)
-    return await agent.update(MANAGEMENT, method, argument, effective_canister=canister)
+    return await _read(agent, method, argument, canister)
+
+
+async def _read(agent: Agent, method: str, argument: bytes, canister: Principal, *, bulk: bool = False) -> bytes:
+    try:
+        return await agent.update(MANAGEMENT, method, argument, effective_canister=canister, bulk=bulk)
+    except CallUndecided as error:
+        # whether a read was executed is of no interest: it may simply be asked again
+        raise ReadFailed(
+            f"{method} of {canister.to_str()} got no usable answer",
+            why=error.why,
+            next_step=_next_step(error) or "Try again; nothing was changed.",
+        ) from error
+
+
+def _next_step(undecided: CallUndecided) -> str:
+    """What the failure behind it advises, such as setting the clock."""
+    cause = undecided.__cause__
+    return cause.next_step if isinstance(cause, QuriError) else ""
