@@ -115,8 +115,10 @@ def test_no_color_means_no_colour_sequence_at_all(tmp_path: Path) -> None:
         session.press("b")
         session.wait_for(f"Type {TARGET}")
         assert session.colours() == []
+
+
+def test_where_colours_are_wanted_the_same_look_finds_them(tmp_path: Path) -> None:
     with demo(tmp_path) as session:
-        # the same look finds colours where they are wanted
         assert session.colours() != []
 
 
