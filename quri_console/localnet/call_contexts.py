@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from quri_console.localnet.messages import Reject, Reply
 from quri_console.wasm.messages import OutgoingCall
@@ -21,6 +22,7 @@ class CallContext:
     caller: bytes
     cycles_available: int
     respond: Responder | None
+    deadline_ns: int = 0
     is_answered: bool = False
     outstanding: int = 0
     is_deleted: bool = False
@@ -60,9 +62,10 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class SystemTask:
-    """A global timer that is due."""
+    """A global timer that is due, or a heartbeat."""
 
     context: CallContext
+    kind: Literal["timer", "heartbeat"]
 
 
 Message = Request | Response | SystemTask

@@ -9,7 +9,7 @@ from quri_console.ic.encoding import hash_tree
 from quri_console.localnet.faults import Action, ForgedCertificate, StaleCertificate
 from quri_console.localnet.pieces import Pieces
 from quri_console.localnet.signing import CborMap, encode_certificate
-from quri_console.localnet.state_tree import Path, StateTree, SubnetFacts, delegation_tree
+from quri_console.localnet.state_tree import CANISTER, CERTIFIED_DATA, Path, StateTree, SubnetFacts, delegation_tree
 
 DELEGATION_RENEWAL_NS = 24 * 3600 * NANOSECONDS_PER_SECOND
 """Clients accept delegations of up to 30 days; the network renews them far more often."""
@@ -23,6 +23,7 @@ class Certifier:
         self._keys = tree.keys
         self._clock = clock
         self._delegations: dict[bool, tuple[int, SubnetFacts, CborMap]] = {}
+        self._data_certificates: dict[bytes, tuple[int, object, bytes]] = {}
 
     def certify(self, paths: Sequence[Path], *, old_layout: bool, faults: Sequence[Action] = ()) -> Pieces:
         """A certificate (CBOR) that shows `paths` and `/time`."""
@@ -33,6 +34,17 @@ class Certifier:
         if forged and forged.content:
             tree = with_altered_leaf(tree)
         return encode_certificate(tree, signature, self._delegation(old_layout))
+
+    def certify_data(self, canister_id: bytes, *, old_layout: bool) -> bytes:
+        """What `ic0.data_certificate_copy` hands out in queries; up to a second old, as on the network."""
+        now_ns = self._clock.now_ns()
+        data = self._tree.certified_data(canister_id)
+        signed_ns, signed_data, certificate = self._data_certificates.get(canister_id, (0, None, b""))
+        if signed_data != data or not 0 <= now_ns - signed_ns < NANOSECONDS_PER_SECOND:
+            path = (CANISTER, canister_id, CERTIFIED_DATA)
+            certificate = b"".join(self.certify([path], old_layout=old_layout))
+            self._data_certificates[canister_id] = (now_ns, data, certificate)
+        return certificate
 
     def sign_query(self, response: CborMap, request_id: bytes, faults: Sequence[Action] = ()) -> CborMap:
         """The query response with its `signatures`."""

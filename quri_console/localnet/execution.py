@@ -14,6 +14,7 @@ from quri_console.wasm.messages import Call, Callback, EntryKind, OutgoingCall, 
 
 INSPECT_EXPORT = "canister_inspect_message"
 TIMER_EXPORT = "canister_global_timer"
+HEARTBEAT_EXPORT = "canister_heartbeat"
 _RUN_STATES = {RunState.RUNNING: 1, RunState.STOPPING: 2, RunState.STOPPED: 3}
 
 
@@ -48,6 +49,9 @@ class CanisterEnvironment:
     def subnet_id(self) -> bytes:
         return self._subnet.subnet_id
 
+    def wasm_memory_limit(self) -> int:
+        return self._canister.settings.wasm_memory_limit
+
     def subnet_node_count(self) -> int:
         return self._subnet.prices.nodes
 
@@ -71,10 +75,11 @@ def message_call(canister: Canister, code: CanisterInstance, message: Message) -
             argument=message.argument,
             caller=context.caller,
             cycles_available=context.cycles_available,
+            deadline_ns=context.deadline_ns,
         )
     if isinstance(message, Response):
         return callback_call(message.call, message.answer, context, refund=message.refund)
-    return Call("timer", caller=MANAGEMENT_CANISTER, needs_reply=False)
+    return Call(message.kind, caller=MANAGEMENT_CANISTER, needs_reply=False)
 
 
 def _update_kind(canister: Canister, code: CanisterInstance, method: str) -> EntryKind:
@@ -106,6 +111,7 @@ def callback_call(
             caller=context.caller,
             cycles_available=context.cycles_available,
             cycles_refunded=refund,
+            deadline_ns=context.deadline_ns,
             needs_reply=not context.is_answered,
             replicated=replicated,
         )
@@ -117,6 +123,7 @@ def callback_call(
         caller=context.caller,
         cycles_available=context.cycles_available,
         cycles_refunded=refund,
+        deadline_ns=context.deadline_ns,
         needs_reply=not context.is_answered,
         replicated=replicated,
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.localnet import execution, words
 from quri_console.localnet.call_contexts import Answer, CallContext, Message, Request, Responder, Response, SystemTask
 from quri_console.localnet.canister import Canister, RunState, Use
+from quri_console.localnet.heartbeats import Heartbeats
 from quri_console.localnet.low_memory import is_condition_satisfied
 from quri_console.localnet.messages import (
     MANAGEMENT_CANISTER,
@@ -38,7 +40,7 @@ class Executor:
 
     def __init__(self, subnet: Subnet) -> None:
         self.subnet = subnet
-        self.timers = Timers(subnet, self._fire_timer)
+        self.timers = Timers(subnet, self._fire_timer, Heartbeats(subnet, self._can_beat, self._beat))
         self._numbers = count(1)
         self._draining: set[bytes] = set()
 
@@ -127,7 +129,7 @@ class Executor:
         canister.message_time_ns = self.subnet.clock.now_ns()
         if isinstance(message, Request):
             self.subnet.accounts.require(canister, self.subnet.prices.update_message)
-        if isinstance(message, SystemTask) and not execution.take_due_timer(code, canister.message_time_ns):
+        if isinstance(message, SystemTask) and not self._is_due(canister, code, message):
             return
         outcome = await self._run(canister, code, execution.message_call(canister, code, message))
         if outcome.trap is None:
@@ -185,15 +187,34 @@ class Executor:
         self.subnet.accounts.consume(sender, fee, Use.TRANSMISSION)
         context.outstanding += 1
 
-        def respond(answer: Answer, refund: int) -> None:
-            self._submit(sender, Response(context, call, answer, refund))
+        is_answered = False
 
+        def respond(answer: Answer, refund: int) -> None:
+            nonlocal is_answered
+            if not is_answered:  # what comes after the deadline is lost, with its cycles
+                is_answered = True
+                self._submit(sender, Response(context, call, answer, refund))
+
+        deadline_ns = self._deadline(call, respond)
         try:
-            self._deliver(sender, call, respond)
+            self._deliver(sender, call, respond, deadline_ns)
         except Rejection as rejection:
             respond(rejection.reject, call.cycles)
 
-    def _deliver(self, sender: Canister, call: OutgoingCall, respond: Responder) -> None:
+    def _deadline(self, call: OutgoingCall, respond: Responder) -> int:
+        """When a call of bounded wait is given up, at which time it is rejected; 0 for all others."""
+        if call.timeout_seconds is None:
+            return 0
+        seconds = call.timeout_seconds
+
+        async def expire() -> None:
+            await self.subnet.clock.sleep(seconds)
+            respond(words.deadline_expired().reject, 0)
+
+        self.subnet.spawn(expire())
+        return self.subnet.clock.now_ns() + seconds * NANOSECONDS_PER_SECOND
+
+    def _deliver(self, sender: Canister, call: OutgoingCall, respond: Responder, deadline_ns: int) -> None:
         if call.callee == MANAGEMENT_CANISTER:
             self.subnet.spawn(self._call_management(sender.id, call, respond))
         elif call.callee in self.subnet.builtins:
@@ -201,7 +222,11 @@ class Executor:
         else:
             callee = self.subnet.get(call.callee)
             self.check_accepts_calls(callee)
+            minimum = callee.settings.minimum_incoming_canister_call_cycles
+            if call.cycles < minimum:
+                raise words.too_few_cycles(callee.id, minimum, call.cycles)
             context = self._context(callee, sender.id, call.cycles, respond)
+            context.deadline_ns = deadline_ns
             self._submit(callee, Request(context, call.method, call.argument))
 
     async def _call_management(self, sender: bytes, call: OutgoingCall, respond: Responder) -> None:
@@ -224,12 +249,35 @@ class Executor:
         if self.subnet.canisters.get(canister.id) is not canister:
             return
         self.subnet.accounts.settle(canister)
-        code = canister.instance
-        if code is None or canister.run_state is not RunState.RUNNING or self.subnet.accounts.is_frozen(canister):
-            return
+        if self._runs_tasks(canister):
+            self._submit_task(canister, "timer")
+
+    def _runs_tasks(self, canister: Canister) -> bool:
+        has_code = canister.instance is not None and canister.run_state is RunState.RUNNING
+        return has_code and not self.subnet.accounts.is_frozen(canister)
+
+    def _submit_task(self, canister: Canister, kind: Literal["timer", "heartbeat"]) -> None:
         context = self._context(canister, MANAGEMENT_CANISTER, 0, None)
         context.is_answered = True
-        self._submit(canister, SystemTask(context))
+        self._submit(canister, SystemTask(context, kind))
+
+    def _is_due(self, canister: Canister, code: CanisterInstance, task: SystemTask) -> bool:
+        """Whether a task that waited in the inbox is still to be run."""
+        if task.kind == "heartbeat":
+            return self._can_beat(canister)
+        return execution.take_due_timer(code, canister.message_time_ns)
+
+    def _can_beat(self, canister: Canister) -> bool:
+        code = canister.instance
+        if code is None or execution.HEARTBEAT_EXPORT not in code.exports:
+            return False
+        return self.subnet.canisters.get(canister.id) is canister and self._runs_tasks(canister)
+
+    def _beat(self, canister: Canister) -> None:
+        """Queue a heartbeat, unless the one before still waits."""
+        if not any(isinstance(message, SystemTask) and message.kind == "heartbeat" for message in canister.inbox):
+            self.subnet.accounts.settle(canister)
+            self._submit_task(canister, "heartbeat")
 
 
 def charge_execution(subnet: Subnet, canister: Canister, outcome: Outcome) -> None:

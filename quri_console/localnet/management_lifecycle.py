@@ -7,9 +7,10 @@ import os
 
 from quri_console.localnet import management_types as types
 from quri_console.localnet import words
+from quri_console.localnet.allocations import check_settings
 from quri_console.localnet.canister import Canister, RunState, Use
 from quri_console.localnet.management import EMPTY_REPLY, Invocation, reply
-from quri_console.localnet.messages import ErrorCode, Rejection, Reply
+from quri_console.localnet.messages import MANAGEMENT_CANISTER, ErrorCode, Rejection, Reply
 from quri_console.localnet.settings import Settings, principal_bytes, updated
 from quri_console.localnet.subnet import FIRST_LOCAL_ID, LAST_LOCAL_ID, canister_id
 from quri_console.units import TRILLION
@@ -25,7 +26,7 @@ async def provisional_create(call: Invocation) -> Reply:
         _check_specified_id(wanted)
     amount = call.record["amount"][0] if call.record["amount"] else PROVISIONAL_CYCLES
     canister = call.subnet.create(
-        origin=call.origin, cycles=amount, settings=_initial_settings(call), identifier=wanted
+        origin=call.origin, cycles=amount, settings=_initial_settings(call, amount), identifier=wanted
     )
     return reply(types.CANISTER_ID_RESULT, {"canister_id": canister.id})
 
@@ -39,15 +40,20 @@ async def create(call: Invocation) -> Reply:
             f"Creating a canister requires a fee of {fee} that is deducted from the canister's initial balance "
             f"but only {call.cycles} cycles were received with the create_canister request.",
         )
-    canister = call.subnet.create(origin=call.origin, cycles=call.cycles, settings=_initial_settings(call))
+    settings = _initial_settings(call, call.cycles - fee)
+    canister = call.subnet.create(origin=call.origin, cycles=call.cycles, settings=settings)
     call.subnet.accounts.consume(canister, fee, Use.CREATION)
     answer = reply(types.CANISTER_ID_RESULT, {"canister_id": canister.id})
     return Reply(answer.argument, cycles_accepted=call.cycles)
 
 
-def _initial_settings(call: Invocation) -> Settings:
+def _initial_settings(call: Invocation, cycles: int) -> Settings:
     changes = call.record["settings"][0] if call.record["settings"] else {}
-    return updated(Settings(controllers=(call.sender,)), changes)
+    settings = updated(Settings(controllers=(call.sender,)), changes)
+    now_ns = call.subnet.clock.now_ns()
+    empty = Canister(id=MANAGEMENT_CANISTER, created_at_ns=now_ns, charged_until_ns=now_ns, cycles=cycles)
+    check_settings(call.subnet, empty, settings)
+    return settings
 
 
 def _check_specified_id(identifier: bytes) -> None:
@@ -83,7 +89,7 @@ async def update_settings(call: Invocation) -> Reply:
     canister = call.canister
     changes = call.record["settings"]
     settings = updated(canister.settings, changes)
-    _check_affordable(call, canister, settings)
+    check_settings(call.subnet, canister, settings)
     canister.settings = settings
     canister.version += 1
     call.subnet.state_version += 1
@@ -93,32 +99,6 @@ async def update_settings(call: Invocation) -> Reply:
         canister.record_change(call.subnet.clock.now_ns(), call.origin, details)
     call.executor.timers.arm(canister)
     return EMPTY_REPLY
-
-
-def _check_affordable(call: Invocation, canister: Canister, settings: Settings) -> None:
-    """Raising an allocation must not push the balance below the freezing limit."""
-    if settings.reserved_cycles_limit < canister.reserved_cycles:
-        raise Rejection(
-            ErrorCode.CANISTER_CONTRACT_VIOLATION,
-            f"Cannot set the reserved cycles limit {settings.reserved_cycles_limit} below the reserved cycles "
-            f"balance of the canister {canister.reserved_cycles}.",
-        )
-    for name, code in (
-        ("compute_allocation", ErrorCode.INSUFFICIENT_CYCLES_IN_COMPUTE_ALLOCATION),
-        ("memory_allocation", ErrorCode.INSUFFICIENT_CYCLES_IN_MEMORY_ALLOCATION),
-    ):
-        wanted = getattr(settings, name)
-        if wanted <= getattr(canister.settings, name):
-            continue
-        before, canister.settings = canister.settings, settings
-        missing = call.subnet.accounts.effective_limit(canister) - canister.cycles
-        canister.settings = before
-        if missing > 0:
-            raise Rejection(
-                code,
-                f"Cannot increase {name.replace('_', ' ')} to {wanted} due to insufficient cycles. "
-                f"At least {missing} additional cycles are required.",
-            )
 
 
 async def start_canister(call: Invocation) -> Reply:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from quri_console.clock import NANOSECONDS_PER_SECOND, Clock
@@ -64,6 +64,15 @@ class Network:
     @subnet_id.setter
     def subnet_id(self, identifier: bytes) -> None:
         self.subnet.subnet_id = identifier
+
+    @property
+    def data_certificate(self) -> Callable[[bytes], bytes] | None:
+        """Certifies `/canister/<id>/certified_data` for queries; None (canisters see none) until a server sets it."""
+        return self.subnet.data_certificate
+
+    @data_certificate.setter
+    def data_certificate(self, certify: Callable[[bytes], bytes] | None) -> None:
+        self.subnet.data_certificate = certify
 
     async def start(self) -> None:
         """Arm the timers of canisters that were there before; call inside the loop that serves."""
@@ -207,6 +216,7 @@ def _tree(canister: Canister) -> Mapping[bytes, Mapping[bytes, bytes] | bytes]:
     if canister.installed_at_ns is not None:
         tree[b"last_install_timestamp"] = leb128.encode_unsigned(canister.installed_at_ns)
     if canister.instance is not None:
+        tree[b"certified_data"] = canister.instance.certified_data
         sections = canister.instance.metadata
         tree[b"metadata"] = {name.encode(): section.content for name, section in sections.items()}
     return tree

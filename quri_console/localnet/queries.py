@@ -51,13 +51,25 @@ class Queries:
                 raise words.no_module(canister.id)
             canister.message_time_ns = self._subnet.clock.now_ns()
             kind = execution.query_kind(canister, code, method)
-            call = Call(kind, method=method, argument=argument, caller=caller, replicated=False)
+            call = Call(
+                kind,
+                method=method,
+                argument=argument,
+                caller=caller,
+                replicated=False,
+                data_certificate=self._data_certificate(canister, code) if depth == 0 else None,
+            )
             if kind == "query":
                 outcome = await self._subnet.execute(canister, code, call)
                 return outcome, _answer(canister, outcome)
             fork = await self._subnet.run(canister, code.fork)
         context = CallContext(0, caller, 0, None)
         return await self._follow(canister, fork, call, context, depth)
+
+    def _data_certificate(self, canister: Canister, code: CanisterInstance) -> bytes | None:
+        """A signature takes a while: only for code that can ask for it."""
+        certify = self._subnet.data_certificate
+        return certify(canister.id) if certify is not None and code.uses_data_certificate else None
 
     async def _follow(
         self, canister: Canister, fork: CanisterInstance, call: Call, context: CallContext, depth: int

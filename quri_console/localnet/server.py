@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import uvicorn
 
@@ -109,14 +110,16 @@ class LocalnetServer:
             await calls.aclose()
             server.stop()
             await serving
+            self.network.data_certificate = None
             await self.network.aclose()
 
     def _interface(self, calls: UpdateCalls, history: RequestHistory, connections: Connections) -> HttpInterface:
-        tree = StateTree(self.network, history, self.keys, self.clock)
+        certifier = Certifier(StateTree(self.network, history, self.keys, self.clock), self.clock)
+        self.network.data_certificate = partial(certifier.certify_data, old_layout=self.options.old_layout)
         return HttpInterface(
             self.network,
             calls,
-            Certifier(tree, self.clock),
+            certifier,
             ReadStateRules(self.network, history, self.keys.root.principal),
             clock=self.clock,
             interference=Interference(

@@ -23,6 +23,7 @@ Path = tuple[bytes, ...]
 
 CANISTER = b"canister"
 CANISTER_RANGES = b"canister_ranges"
+CERTIFIED_DATA = b"certified_data"
 REQUEST_STATUS = b"request_status"
 SUBNET = b"subnet"
 TIME = b"time"
@@ -96,6 +97,10 @@ class StateTree:
                 TIME: hash_tree.Leaf(leb128.encode_unsigned(self._clock.now_ns() if time_ns is None else time_ns)),
             }
         )
+
+    def certified_data(self, canister_id: bytes) -> object:
+        """What the canister has set, as the tree shows it now."""
+        return self._network.canister_tree(canister_id).get(CERTIFIED_DATA)
 
     def _refresh(self) -> None:
         """Take over what changed about canisters since the last certificate."""

@@ -46,6 +46,8 @@ class Subnet:
         self.root_key = b""
         self.subnet_id = b""
         self.state_version = 0
+        self.data_certificate: Callable[[bytes], bytes] | None = None
+        """Certifies what a canister has set as certified data; nobody does without a server."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def get(self, identifier: bytes) -> Canister:
@@ -134,7 +136,10 @@ class Subnet:
     async def execute(self, canister: Canister, code: CanisterInstance, call: Call) -> Outcome:
         """Run one message; a method that took long once leaves the loop free from then on."""
         is_long = call.method in canister.slow_methods
+        certified_data = code.certified_data
         outcome = await self.run(canister, partial(code.execute, call), is_long=is_long)
+        if code.certified_data != certified_data:
+            self.state_version += 1
         if outcome.instructions > SLOW_INSTRUCTIONS:
             canister.slow_methods.add(call.method)
         return outcome

@@ -185,6 +185,25 @@ def subnet_full(requested: int, available: int) -> Rejection:
     )
 
 
+def no_compute_capacity(requested: int, available: int) -> Rejection:
+    return Rejection(
+        ErrorCode.SUBNET_OVERSUBSCRIBED,
+        f"Canister requested a compute allocation of {requested}% which cannot be satisfied because the Subnet's "
+        f"remaining compute capacity is {available}%.",
+    )
+
+
+def too_few_cycles(canister: bytes, minimum: int, attached: int) -> Rejection:
+    return Rejection(
+        ErrorCode.INSUFFICIENT_CYCLES_IN_CALL,
+        f"Canister {text_of(canister)} requires at least {minimum} transferred cycles, but the call has {attached}.",
+    )
+
+
+def deadline_expired() -> Rejection:
+    return Rejection(ErrorCode.DEADLINE_EXPIRED, "Call deadline has expired.")
+
+
 def invalid_module(canister: bytes, error: Exception) -> Rejection:
     return Rejection(
         ErrorCode.CANISTER_INVALID_WASM,

@@ -12,6 +12,7 @@ from quri_console.wasm.errors import InvalidModule
 from quri_console.wasm.execution import Execution, context_letter, instruction_limit
 from quri_console.wasm.fit import check_state
 from quri_console.wasm.machine import Trapped
+from quri_console.wasm.memory_limit import excess
 from quri_console.wasm.messages import Call, Callback, Environment, Outcome, OutgoingCall, Trap, TrapKind
 from quri_console.wasm.requirements import PRIVATE, PUBLIC
 from quri_console.wasm.stable_memory import StableMemory
@@ -46,6 +47,7 @@ _METHODS = {
     "query": "canister_query ",
     "composite_query": "canister_composite_query ",
 }
+_CERTIFICATE_IMPORTS = frozenset(["data_certificate_present", "data_certificate_size", "data_certificate_copy"])
 _WITHOUT_TRACE = frozenset(["query", "inspect"])
 
 
@@ -191,6 +193,11 @@ class CanisterInstance:
         return self._code.module.exports
 
     @property
+    def uses_data_certificate(self) -> bool:
+        """Whether the module can ask for the certificate of its certified data."""
+        return not _CERTIFICATE_IMPORTS.isdisjoint(self._code.module.imports)
+
+    @property
     def metadata(self) -> Mapping[str, Metadata]:
         """The `icp:` custom sections by name, such as `candid:service`."""
         found: dict[str, Metadata] = {}
@@ -238,7 +245,9 @@ class CanisterInstance:
         """The outcome of a message for which the module has no function."""
         hook = _HOOKS.get(call.kind)
         if hook is not None and hook not in self.exports:
-            return Outcome(accepted_message=call.kind == "inspect")
+            # Also without a hook of its own, code that needs more memory than it may have is not installed.
+            trap = self._excess(call) if call.kind in ("init", "post_upgrade") else None
+            return Outcome(trap=trap, accepted_message=call.kind == "inspect")
         if call.kind in _METHODS and _METHODS[call.kind] + call.method not in self.exports:
             words = "query method" if call.kind == "query" else "method"
             return Outcome(trap=Trap(TrapKind.METHOD_NOT_FOUND, f"Canister has no {words} '{call.method}'."))
@@ -247,8 +256,11 @@ class CanisterInstance:
     def _attempt(self, call: Call) -> tuple[Execution, Outcome]:
         """Run a message and neither keep nor undo it. Anything but a trap of the canister undoes it and is raised."""
         execution = self._begin(call)
+        too_large = self._excess(call)
+        if too_large is not None:
+            return execution, Outcome(trap=too_large)
         try:
-            trap = self._run(execution)
+            trap = self._run(execution) or self._excess(call)
             return execution, _outcome(execution, trap, execution.limit - self._code.live.fuel)
         except BaseException:
             self._undo_all()
@@ -281,6 +293,10 @@ class CanisterInstance:
         except Trapped as trapped:
             return trapped.trap
         return None
+
+    def _excess(self, call: Call) -> Trap | None:
+        """Why a message that falls under the Wasm memory limit fails (spec: wasm_memory_limit)."""
+        return excess(call, self._environment.wasm_memory_limit(), self.heap_bytes)
 
     def _start(self) -> Execution:
         """Run the start function, if there is one. Raises InvalidModule where it traps."""

@@ -32,6 +32,7 @@ class TrapKind(Enum):
     CONTRACT_VIOLATION = 504  # the code misused the System API, or used what is not supported
     INSTRUCTION_LIMIT = 522
     METHOD_NOT_FOUND = 536  # there is no such export, or no such table entry
+    WASM_MEMORY_LIMIT = 539
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,9 @@ class Environment(Protocol):
 
     def subnet_id(self) -> bytes:
         """Principal of the hosting subnet."""
+
+    def wasm_memory_limit(self) -> int:
+        """Bytes of Wasm memory that the canister's settings allow; 0 is no limit."""
 
     def subnet_node_count(self) -> int:
         """How many nodes the hosting subnet has."""

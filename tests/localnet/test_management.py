@@ -104,7 +104,8 @@ async def test_settings_are_kept_and_raise_the_version(alice):
         ({"environment_variables": [[{"name": str(number), "value": ""} for number in range(21)]]}, "IC0408"),
         ({"environment_variables": [[{"name": "n" * 129, "value": ""}]]}, "IC0408"),
         ({"compute_allocation": [100]}, "IC0530"),
-        ({"memory_allocation": [2**40]}, "IC0531"),
+        ({"memory_allocation": [2**40]}, "IC0101"),
+        ({"memory_allocation": [2**39]}, "IC0531"),
     ],
 )
 async def test_settings_beyond_the_limits_are_refused_whole(alice, settings, error_code):

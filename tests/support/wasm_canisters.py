@@ -33,6 +33,7 @@ class Surroundings:
     state: int = 1
     key: bytes = b"root key"
     subnet: bytes = b"subnet id"
+    memory_limit: int = 0
     variables: Sequence[tuple[str, str]] = field(default_factory=list)
 
     def time_ns(self) -> int:
@@ -58,6 +59,9 @@ class Surroundings:
 
     def subnet_id(self) -> bytes:
         return self.subnet
+
+    def wasm_memory_limit(self) -> int:
+        return self.memory_limit
 
     def subnet_node_count(self) -> int:
         return 13
