@@ -19,7 +19,7 @@ class Span:
 Line = tuple[Span, ...]
 
 # blanks, then perhaps a bullet, a number or a short label set off by two blanks: what wraps stands below what follows
-_HANGING = re.compile(r" *(?:• |\d+\. |[\w-]+(?: [\w-]+)?  +)?")
+_HANGING = re.compile(r" *(?:• |\d+\. |[^ ]+(?: [^ ]+)?  +)?")
 
 
 def plain(line: Line) -> str:

@@ -98,7 +98,8 @@ class ConfirmedOperation(Screen[None]):
         if not self.feasible:
             self._ask("A check failed, so this cannot be started. Nothing was done. Esc leads back.")
             return
-        self._ask(f"Type {escape(self.expected)} and press Enter to {self.verb.lower()}. Esc leaves all as it is.")
+        typed = f"Type {escape(self.expected)} and press Enter to {self.verb.lower()}."
+        self._ask(f"{typed} PgDn reads on, Esc leaves all as it is.")
         field = self.query_one(TypedConfirmation)
         field.display = True
         field.focus()
