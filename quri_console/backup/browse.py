@@ -171,15 +171,23 @@ def open_set(path: Path) -> OpenBackup:
     return OpenBackup(path.name, path, read_manifest(path))
 
 
-def latest_backup_of(root: Path, canister: Principal) -> StoredCanister:
-    """The newest readable stored copy of a canister; BackupNotFound when no set holds one."""
-    for summary in list_backups(root):
-        if any(entry.canister_id == canister.to_str() for entry in summary.canisters):
-            return open_backup(root, summary.name).canister(canister)
-    raise BackupNotFound(
-        f"No backup of {canister.to_str()} in {root}",
-        next_step="`quri-console backup` takes one; `quri-console list` shows what there is.",
-    )
+def latest_backup_of(root: Path, canister: Principal, *, root_key_hash: bytes = b"") -> StoredCanister:
+    """The newest readable stored copy of a canister; BackupNotFound when no set holds one.
+
+    Copies from the network with this root-key hash come first: one taken elsewhere may only be younger by accident.
+    """
+    holding = [
+        summary
+        for summary in list_backups(root)
+        if any(entry.canister_id == canister.to_str() for entry in summary.canisters)
+    ]
+    if not holding:
+        raise BackupNotFound(
+            f"No backup of {canister.to_str()} in {root}",
+            next_step="`quri-console backup` takes one; `quri-console list` shows what there is.",
+        )
+    chosen = next((summary for summary in holding if summary.root_key_hash == root_key_hash), holding[0])
+    return open_backup(root, chosen.name).canister(canister)
 
 
 def _summary(root: Path, name: str) -> BackupSummary:

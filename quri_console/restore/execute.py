@@ -196,7 +196,8 @@ async def _checked(
             failure,
             f"{plan.name} was restored, but its health check failed",
             "it has the restored state and runs",
-            next_step="Look at it now; `quri-console rollback OPERATION` brings the state before the restore back.",
+            next_step=f"Look at it now; `quri-console rollback {effects.journal.path.parent.name}` brings the state "
+            "before the restore back.",
             result=report.result(),
         )
     return report

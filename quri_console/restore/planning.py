@@ -59,13 +59,14 @@ async def plan_restore(
 
     Raises BackupNotFound, CorruptionError for a restore point that is not whole, NotAuthorised, NetworkError.
     """
-    set_path = await asyncio.to_thread(find, repository, wish.canister, wish.source)
+    root_key_hash = hashlib.sha256(agent.root_key).digest()
+    set_path = await asyncio.to_thread(find, repository, wish.canister, wish.source, root_key_hash=root_key_hash)
     point = await asyncio.to_thread(open_point, set_path, wish.canister, progress)
     async with answered_soon(agent):
         looked = await _look(agent, wish, clock)
     if wish.health_query is None:
         wish = replace(wish, health_query=await health_query_of(agent, wish.canister))
-    holder = lock_holder(locks, hashlib.sha256(agent.root_key).digest(), wish.canister.to_str())
+    holder = lock_holder(locks, root_key_hash, wish.canister.to_str())
     return _plan(agent, wish, point, looked, holder)
 
 

@@ -33,13 +33,13 @@ class RestorePoint:
         return self.snapshot.state_bytes + sum(self.upload.chunks)
 
 
-def find(repository: Path, canister: Principal, source: str) -> Path:
-    """The folder of the set called `source`, of the newest that holds the canister, or at a path.
+def find(repository: Path, canister: Principal, source: str, *, root_key_hash: bytes) -> Path:
+    """The folder of the set called `source`, of the newest of this network that holds the canister, or at a path.
 
     Raises BackupNotFound, UsageError, CorruptionError.
     """
     if source == LATEST:
-        return latest_backup_of(repository, canister).directory.parent
+        return latest_backup_of(repository, canister, root_key_hash=root_key_hash).directory.parent
     if "/" in source:
         return open_set(Path(source).expanduser().resolve()).path
     return open_backup(repository, source).path

@@ -19,7 +19,7 @@ from quri_console.backup.manifest import ManifestFailure, NewerFormat, encode_ma
 from quri_console.backup.sealed import seal
 from quri_console.errors import CorruptionError, ExitCode, UsageError
 from quri_console.progress import ProgressEvent
-from tests.support.backups import REGISTRY, RUNE_ENGINE, MadeUpState, made_up_status, write_backup
+from tests.support.backups import ORIGIN, REGISTRY, RUNE_ENGINE, MadeUpState, made_up_status, write_backup
 
 BOTH = {("rune-engine", RUNE_ENGINE): MadeUpState(), ("registry", REGISTRY): MadeUpState(stable=b"", chunks=())}
 
@@ -69,6 +69,17 @@ async def test_the_latest_backup_of_a_canister_may_be_in_an_older_set(tmp_path: 
     await write_backup(tmp_path, at=datetime(2025, 2, 1, tzinfo=UTC))
     assert latest_backup_of(tmp_path, REGISTRY).set_name == "20250124T020000Z"
     assert latest_backup_of(tmp_path, RUNE_ENGINE).set_name == "20250201T000000Z"
+
+
+async def test_the_latest_backup_is_one_of_this_network_while_there_is_one(tmp_path: Path) -> None:
+    await write_backup(tmp_path)
+    elsewhere = replace(ORIGIN, root_key_hash=bytes(32))
+    await write_backup(tmp_path, at=datetime(2025, 2, 1, tzinfo=UTC), origin=elsewhere)
+    own = latest_backup_of(tmp_path, RUNE_ENGINE, root_key_hash=ORIGIN.root_key_hash)
+    assert own.set_name == "20250124T020000Z"
+    # with none of this network the newest is found, so that the plan can say whose it is
+    other = latest_backup_of(tmp_path, RUNE_ENGINE, root_key_hash=b"\1" * 32)
+    assert other.set_name == "20250201T000000Z"
 
 
 def test_no_repository_is_an_empty_list_and_a_clear_error(tmp_path: Path) -> None:

@@ -116,6 +116,7 @@ async def write_backup(
     *,
     at: datetime = datetime(2025, 1, 24, 2, tzinfo=UTC),
     failures: tuple[ManifestFailure, ...] = (),
+    origin: NetworkOrigin = ORIGIN,
 ) -> Path:
     """A committed set; its directory."""
     states = states or {("rune-engine", RUNE_ENGINE): MadeUpState()}
@@ -130,7 +131,7 @@ async def write_backup(
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             size, digest = hash_file(path)
             files.append(ManifestFile(PurePosixPath(path.relative_to(writer.path)), size, digest))
-    return writer.commit(Manifest(at, "quri-console 0", "op", ORIGIN, tuple(canisters), failures, tuple(files)))
+    return writer.commit(Manifest(at, "quri-console 0", "op", origin, tuple(canisters), failures, tuple(files)))
 
 
 def _entry(name: str, canister: Principal, state: MadeUpState, at: datetime) -> ManifestCanister:
