@@ -80,7 +80,8 @@ class TmuxSession:
         deadline = time.monotonic() + seconds
         while True:
             dead, status = self._tmux("display-message", "-p", "#{pane_dead} #{pane_dead_status}").split(" ")
-            if dead == "1":
+            # the pane is dead as soon as its terminal is closed; the status comes when the process was waited for
+            if dead == "1" and status:
                 return int(status)
             if time.monotonic() > deadline:
                 pytest.fail(f"the program did not end within {seconds} s; the screen shows:\n{self.screen()}")
