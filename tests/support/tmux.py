@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -80,9 +82,11 @@ class TmuxSession:
         deadline = time.monotonic() + seconds
         while True:
             dead, status = self._tmux("display-message", "-p", "#{pane_dead} #{pane_dead_status}").split(" ")
-            # the pane is dead as soon as its terminal is closed; the status comes when the process was waited for
             if dead == "1" and status:
                 return int(status)
+            if dead == "1":
+                # tmux 3.3 can miss the signal that its child ended, and then never asks for the status
+                os.kill(int(self._tmux("display-message", "-p", "#{pid}")), signal.SIGCHLD)
             if time.monotonic() > deadline:
                 pytest.fail(f"the program did not end within {seconds} s; the screen shows:\n{self.screen()}")
             time.sleep(0.05)
