@@ -84,6 +84,8 @@ def _cycles_line(view: CanisterView, now_ns: int, width: int) -> str:
 
 def burn_sentence(view: CanisterView) -> str:
     """How long the cycles last, in words: `492 B cycles, burning ≈ 12 B a day, frozen in ≈ 38 d`."""
+    if view.sampled_at_ns is None:
+        return "Cycles are not known: no sample has been taken yet."
     if view.cycles is None:
         return "Cycles are not known: only a controller or a viewer may read them."
     sentence = f"{format_cycles(view.cycles)} cycles"

@@ -49,9 +49,10 @@ def test_the_banner_stands_still_while_nothing_is_late() -> None:
         (HEALTHY, "5 T cycles, burning ≈ 12 B a day, frozen in ≈ 90 d; 69.4 MiB of memory."),
         (view(runway_seconds=0.0), "frozen now"),
         (view(burn_per_day=None, runway_seconds=None, memory_bytes=None), "5 T cycles."),
-        (NEVER_SEEN, "Cycles are not known"),
+        (NEVER_SEEN, "Cycles are not known: no sample has been taken yet."),
+        (replace(HEALTHY, cycles=None), "Cycles are not known: only a controller or a viewer may read them."),
     ],
-    ids=["healthy", "frozen", "no burn", "never seen"],
+    ids=["healthy", "frozen", "no burn", "never seen", "not readable"],
 )
 def test_how_long_the_cycles_last(of: CanisterView, sentence: str) -> None:
     assert sentence in burn_sentence(of)
