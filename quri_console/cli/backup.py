@@ -146,9 +146,10 @@ class BackupCommand:
 
 def _show_plan(plan: BackupPlan) -> None:
     from quri_console.render.backup_plan import backup_plan_lines
+    from quri_console.render.spans import plain
 
     for line in backup_plan_lines(plan):
-        sys.stderr.write("".join(span.text for span in line) + "\n")
+        sys.stderr.write(f"{plain(line)}\n")
     sys.stderr.flush()
 
 

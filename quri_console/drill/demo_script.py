@@ -19,7 +19,7 @@ from quri_console.ic.encoding.candid import Types, decode, encode
 from quri_console.ic.encoding.principal import parse_principal
 from quri_console.render.operation import error_lines
 from quri_console.render.restore_plan import restore_plan_lines
-from quri_console.render.spans import Line
+from quri_console.render.spans import plain
 from quri_console.service.connect import connect
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class _Story:
         self._step("Dry run of the restore")
         plan = await self._console.plan_restore(CANISTER)
         for line in restore_plan_lines(plan):
-            self._say(f"  {_plain(line)}")
+            self._say(f"  {plain(line)}")
         self._prove(plan.feasible and await self._evidence() == damaged, "every check passed, and nothing was changed")
         return plan
 
@@ -150,7 +150,3 @@ class _Story:
                 next_step="This is a bug in quri-console or its local network; please report this output.",
             )
         self._say(f"  proven: {claim}")
-
-
-def _plain(line: Line) -> str:
-    return "".join(span.text for span in line)

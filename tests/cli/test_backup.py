@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -16,6 +15,7 @@ from quri_console.localnet.demo_fleet import FLEET
 from quri_console.localnet.faults import Delay, FaultRule
 from quri_console.service.operations import resume
 from tests.support.operator_command import Operator, operator_on_fleet
+from tests.support.runners import kill_runner
 
 NAMES = [item.name for item in FLEET]
 
@@ -142,7 +142,7 @@ async def test_a_backup_whose_runner_is_killed_is_resumed(operator: Operator) ->
     while b'"phase": "download"' not in await process.stderr.readline():
         pass
     handle = Console.open(config_path=operator.config).follow("latest")
-    _kill_runner(handle.directory)
+    kill_runner(handle.directory)
     assert await process.wait() == 1
     assert len(list_unfinished(operator.repository)) == 1
     operator.net.faults.clear()
@@ -152,15 +152,3 @@ async def test_a_backup_whose_runner_is_killed_is_resumed(operator: Operator) ->
     assert len(list_backups(operator.repository)) == 1
     assert not _canister(operator, "registry").snapshots
     assert _canister(operator, "registry").run_state is RunState.RUNNING
-
-
-def _kill_runner(directory: Path) -> None:
-    """SIGKILL to the process that works on the operation in `directory`, and to no other."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                arguments = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if str(directory).encode() in arguments:
-                os.kill(int(entry.name), signal.SIGKILL)

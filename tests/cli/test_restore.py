@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from quri_console.localnet.canister import Canister, RunState
 from quri_console.localnet.demo_fleet import FLEET
 from quri_console.localnet.faults import Delay, FaultRule
 from tests.support.operator_command import Operator, operator_on_fleet
+from tests.support.runners import kill_runner
 
 NAME = "rune-engine"
 CANISTER = parse_principal(next(item.id for item in FLEET if item.name == NAME))
@@ -73,18 +73,6 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
             assert backup.code == 0, backup.errors
             await opened.damage()
             yield opened
-
-
-def _kill_runner(directory: Path) -> None:
-    """SIGKILL to the process that works on the operation in `directory`, and to no other."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                arguments = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if str(directory).encode() in arguments:
-                os.kill(int(entry.name), signal.SIGKILL)
 
 
 async def test_dry_run_restore_read_back_roll_back(scene: Scene) -> None:
@@ -198,7 +186,7 @@ async def test_a_restore_whose_runner_is_killed_leaves_the_canister_running_and_
     while not rule.applied:
         await scene.agent.status()
     handle = scene.console.follow(operation)
-    _kill_runner(handle.directory)
+    kill_runner(handle.directory)
     outcome = await handle.wait()
     assert outcome.exit_code == 1
     assert "operations resume" in outcome.next_step
@@ -233,7 +221,7 @@ async def test_an_operation_whose_runner_died_stands_in_the_way_until_it_is_abor
     while not rule.applied:
         await scene.agent.status()
     handle = scene.console.follow(operation)
-    _kill_runner(handle.directory)
+    kill_runner(handle.directory)
     await handle.wait()
     for arguments in (("restore", NAME, "--from", "latest", *CONFIRM), ("backup", NAME)):
         refused = await scene.operator(*arguments)

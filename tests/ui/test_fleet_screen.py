@@ -16,35 +16,21 @@ from quri_console.ui.widgets.canister_detail import CanisterDetail
 from quri_console.ui.widgets.fleet_table import FleetTable
 from quri_console.ui.widgets.status_bar import StatusBar
 from tests.support.consoles import FLEET, console_without_network
-
-NOW_NS = 1_750_000_000_000_000_000
+from tests.support.fleets import HEALTHY, NOW_NS, SECOND
 
 
 def view(name: str, canister_id: str) -> CanisterView:
-    return CanisterView(
+    return replace(
+        HEALTHY,
         name=name,
         canister_id=canister_id,
-        network="local",
-        criticality="high",
-        status="running",
         cycles=492_000_000_000,
-        reserved_cycles=0,
-        idle_burn_per_day=7_000_000_000,
-        burn_per_day=12_000_000_000.0,
-        freezing_limit=210_000_000_000,
         runway_seconds=23.5 * 86_400,
-        memory_bytes=72_770_912,
-        module_hash=bytes(32),
-        controllers=(),
         sampled_at_ns=NOW_NS,
         attempted_at_ns=NOW_NS,
-        origin="query",
-        error=None,
-        latency_ms=3.0,
-        stale=False,
         health=Health("warning", ("below the warning threshold of 1 T",)),
         last_backup_at_ns=None,
-        cycles_series=((NOW_NS - 3600 * 10**9, 500_000_000_000), (NOW_NS, 492_000_000_000)),
+        cycles_series=((NOW_NS - 3600 * SECOND, 500_000_000_000), (NOW_NS, 492_000_000_000)),
     )
 
 
