@@ -69,7 +69,7 @@ async def standalone(options: StandaloneOptions, clock: Clock | None = None) -> 
     with _folder(options.state) as folder:
         controller = Controller.kept_in(folder)
         network = Network(clock, time_scale=options.time_scale)
-        ledger = register_builtins(network, clock)
+        ledger = register_builtins(network, clock, proxy_controllers=[controller.principal])
         if options.state is not None:
             _load(folder, network, ledger)
         async with LocalnetServer.running(

@@ -54,7 +54,7 @@ async def local_network(
     clock = clock or SystemClock()
     controller = controller or Controller.make()
     network = Network(clock, time_scale=time_scale)
-    ledger = register_builtins(network, clock)
+    ledger = register_builtins(network, clock, proxy_controllers=[controller.principal])
     options = ServerOptions(latency_seconds=latency_seconds, old_layout=old_layout, sync_wait_seconds=sync_wait_seconds)
     async with LocalnetServer.running(network, delegated=delegated, clock=clock, options=options) as server:
         if fleet:

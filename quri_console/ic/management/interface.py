@@ -107,5 +107,6 @@ UPLOAD_SNAPSHOT_DATA = T.Record(
     }
 )
 
+CANISTER_INFO = T.Record({**_CANISTER, "num_requested_changes": T.Opt(T.Nat64)})
 _INTERVAL = T.Record({"start": T.Nat64, "end": T.Nat64})
 FETCH_LOGS = T.Record({**_CANISTER, "filter": T.Opt(T.Variant({"by_idx": _INTERVAL, "by_timestamp_nanos": _INTERVAL}))})

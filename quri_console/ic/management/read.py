@@ -14,6 +14,8 @@ from quri_console.errors import CorruptionError, NetworkError, QuriError
 from quri_console.ic.encoding.candid import MalformedCandid, encode
 from quri_console.ic.encoding.principal import MANAGEMENT, Principal
 from quri_console.ic.management import interface
+from quri_console.ic.management.history_reply import decode_history
+from quri_console.ic.management.history_types import MAX_KEPT_CHANGES, CanisterHistory
 from quri_console.ic.management.snapshot_reply import decode_metadata, decode_slice, decode_snapshots
 from quri_console.ic.management.status_reply import decode_status
 from quri_console.ic.management.types import (
@@ -26,9 +28,12 @@ from quri_console.ic.management.types import (
     SnapshotMetadata,
 )
 from quri_console.ic.outcome import CallUndecided
+from quri_console.ic.proxy import call_through
 from quri_console.ic.reply import answer, fields
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from quri_console.ic.agent import Agent
 
 Form = Literal["query", "update"]
@@ -76,6 +81,22 @@ async def fetch_canister_logs(
 def _log_record(value: Any) -> LogRecord:
     record = fields(value)
     return LogRecord(record.natural("idx"), record.natural("timestamp_nanos"), record.blob("content"))
+
+
+async def canister_history(
+    agent: Agent, canister: Principal, *, proxy: Principal, requested_changes: int = MAX_KEPT_CHANGES
+) -> CanisterHistory:
+    """The canister's newest changes, asked for by `proxy`, which must serve the agent's identity; anybody's canister.
+
+    `canister_info` answers canisters only, therefore the proxy, and a proxied call is always an update call. It is a
+    read all the same: `canister_info` changes nothing, and no cycles go along. Raises NotAuthorised and ProxyFailed,
+    too.
+    """
+    argument = encode(
+        [interface.CANISTER_INFO], [{"canister_id": canister, "num_requested_changes": [requested_changes]}]
+    )
+    method = "canister_info"
+    return decode_history(await _answered(call_through(agent, proxy, MANAGEMENT, method, argument), method, canister))
 
 
 async def stored_chunks(agent: Agent, canister: Principal) -> tuple[bytes, ...]:
@@ -144,8 +165,13 @@ async def _ask(agent: Agent, method: str, argument: bytes, canister: Principal, 
 
 
 async def _read(agent: Agent, method: str, argument: bytes, canister: Principal, *, bulk: bool = False) -> bytes:
+    update = agent.update(MANAGEMENT, method, argument, effective_canister=canister, bulk=bulk)
+    return await _answered(update, method, canister)
+
+
+async def _answered(update: Awaitable[bytes], method: str, canister: Principal) -> bytes:
     try:
-        return await agent.update(MANAGEMENT, method, argument, effective_canister=canister, bulk=bulk)
+        return await update
     except CallUndecided as error:
         # whether a read was executed is of no interest: it may simply be asked again
         raise ReadFailed(
