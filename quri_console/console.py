@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,36 @@ from quri_console.config import Config, NetworkConfig, find_config_path, load_co
 from quri_console.service.session import Session
 
 if TYPE_CHECKING:
-    from quri_console.backup.browse import BackupSummary, Verification
-    from quri_console.backup.manifest import Mode
+    from datetime import datetime, timedelta
+
+    from quri_console.backup.browse import OpenBackup
+    from quri_console.backup.comparison import Part
+    from quri_console.backup.diff import Approve, Diff
+    from quri_console.backup.import_backup import Imported
+    from quri_console.backup.manifest import TakenMode
     from quri_console.backup.plan import BackupPlan
+    from quri_console.backup.summaries import BackupSummary, RepositorySummary
     from quri_console.monitor.fleet import FleetStatus
     from quri_console.progress import Progress
+    from quri_console.repository.archive import Archived
+    from quri_console.repository.check_report import CheckReport, Verification
+    from quri_console.repository.key_changes import RemovedWay, Rotated
+    from quri_console.repository.key_file import Way
+    from quri_console.repository.key_files import WaysListed
+    from quri_console.repository.locks import LockInfo
+    from quri_console.repository.marks import Mark
+    from quri_console.repository.prune_plan import PrunePlan, PruneResult
+    from quri_console.repository.recovery_kit import RecoveryKit
+    from quri_console.repository.repair_report import IndexRepair, MarksRepair, PacksRepair
+    from quri_console.repository.store import RepositoryFacts
+    from quri_console.repository.ways import NewWay
     from quri_console.restore.plan import RestorePlan
     from quri_console.restore.rollback import RollbackPlan
+    from quri_console.service.checks import CheckRequest
+    from quri_console.service.forgetting import ForgetPlan
+    from quri_console.service.imports import ImportWishes, NotImported
+    from quri_console.service.keeping import Keep
+    from quri_console.service.keys import KeyAccess
     from quri_console.service.operations import OperationHandle, OperationSummary
     from quri_console.service.thread import ServiceHandle
 
@@ -57,14 +81,21 @@ class Console:
         read_only: bool = False,
         clock: Clock | None = None,
         passphrase: Callable[[], str] | None = None,
+        repository_passphrase: Callable[[], str] | None = None,
     ) -> Console:
         """Load the configuration and choose the network (the first one unless named).
 
-        `passphrase` asks the operator for that of an encrypted key. Raises ConfigError, UsageError.
+        `passphrase` asks the operator for that of an encrypted key, `repository_passphrase` for that of an encrypted
+        repository. Raises ConfigError, UsageError.
         """
         config = load_config(find_config_path(config_path))
         session = Session(
-            config, config.network(network), read_only=read_only, clock=clock or SystemClock(), passphrase=passphrase
+            config,
+            config.network(network),
+            read_only=read_only,
+            clock=clock or SystemClock(),
+            passphrase=passphrase,
+            repository_passphrase=repository_passphrase,
         )
         return cls(session)
 
@@ -80,42 +111,268 @@ class Console:
 
         return ServiceThread(self.session, publish).start()
 
+    def init_repository(self, ways: Sequence[NewWay]) -> RepositoryFacts:
+        """Make the configured repository, encrypted for these ways in, in the clear without any."""
+        from quri_console.service import keys
+
+        return keys.init_repository(self.session, ways)
+
+    def key_ways(self) -> tuple[RepositoryFacts, WaysListed]:
+        """Who can open the repository, and which key files are damaged."""
+        from quri_console.service import keys
+
+        return keys.key_ways(self.session)
+
+    def add_key_ways(self, ways: Sequence[NewWay], access: KeyAccess) -> tuple[Way, ...]:
+        """Let others open the repository, too."""
+        from quri_console.service import keys
+
+        return keys.add_key_ways(self.session, ways, access)
+
+    def remove_key_way(self, which: str, access: KeyAccess) -> RemovedWay:
+        """Take a way into the repository away, named by its id, how that begins, or its label."""
+        from quri_console.service import keys
+
+        return keys.remove_key_way(self.session, which, access)
+
+    def rotate_keys(self, access: KeyAccess) -> Rotated:
+        """Use a new master key for what is written from now on."""
+        from quri_console.service import keys
+
+        return keys.rotate_keys(self.session, access)
+
+    def recovery_kit(self, access: KeyAccess) -> RecoveryKit:
+        """A page to print with a secret of its own that opens the repository."""
+        from quri_console.service import keys
+
+        return keys.recovery_kit(self.session, access)
+
+    def repository_summary(self) -> RepositorySummary:
+        """All backups of the repository, forgotten and unfinished ones too, and the room they take."""
+        from quri_console.service import browsing
+
+        return browsing.repository_summary(self.session)
+
     def backups(self) -> tuple[BackupSummary, ...]:
-        """All backups of the repository, newest first."""
-        from quri_console.backup.browse import list_backups
+        """The backups of the repository that nobody forgot, newest first; none where there is no repository yet."""
+        from quri_console.service import browsing
 
-        return list_backups(self.config.repository.path)
+        return browsing.backups(self.session)
 
-    def verify(self, backup: str, progress: Progress | None = None) -> Verification:
-        """Read a backup again and compare every byte with its manifest; takes as long as reading takes.
+    def backup(self, name: str = "latest") -> OpenBackup:
+        """A backup by its name, how that begins, or `latest`, opened for reading.
 
-        Raises UsageError when there is none of that name, CorruptionError naming the damaged file.
+        Raises RepositoryMissing, BackupNotFound, CorruptionError, NewerFormat.
         """
-        from quri_console.backup.browse import find_set, verify_backup
+        from quri_console.service import browsing
 
-        return verify_backup(find_set(self.config.repository.path, backup), progress)
+        return browsing.opened_backup(self.session, name)
+
+    def held_backup(self, name: str, holder: str) -> AbstractContextManager[tuple[OpenBackup, Callable[[], None]]]:
+        """As `backup`, held against prune for the length of a `with` block; with what keeps it so in a long one.
+
+        `holder` says what it is read for. Raises RepositoryLocked.
+        """
+        from quri_console.service import browsing
+
+        return browsing.held_backup(self.session, name, holder)
+
+    def verify(self, backup: str, progress: Progress | None = None, *, wait_seconds: float = 0.0) -> Verification:
+        """Read a backup again and note beside it what came of it; damage is told, not raised."""
+        from quri_console.service import checks
+
+        return checks.verify(self.session, backup, progress, wait_seconds=wait_seconds)
+
+    def verify_all(self, progress: Progress | None = None, *, wait_seconds: float = 0.0) -> Iterator[Verification]:
+        """Read every backup again, one after the other."""
+        from quri_console.service import checks
+
+        return checks.verify_all(self.session, progress, wait_seconds=wait_seconds)
+
+    def check(self, request: CheckRequest, progress: Progress | None = None) -> CheckReport:
+        """Check the whole repository; damage is told, not raised."""
+        from quri_console.service import checks
+
+        return checks.check(self.session, request, progress)
+
+    def repair_index(
+        self, progress: Progress | None = None, *, dry_run: bool = False, wait_seconds: float = 0.0
+    ) -> IndexRepair:
+        """Make the index of the repository anew from its packs."""
+        from quri_console.service import checks
+
+        return checks.repaired_index(self.session, progress, dry_run=dry_run, wait_seconds=wait_seconds)
+
+    def repair_packs(
+        self,
+        names: Sequence[str] = (),
+        progress: Progress | None = None,
+        *,
+        dry_run: bool = False,
+        wait_seconds: float = 0.0,
+    ) -> PacksRepair:
+        """Put damaged packs away (these, by how their names begin, or all) and store anew what can be read of them."""
+        from quri_console.service import checks
+
+        return checks.repaired_packs(self.session, names, progress, dry_run=dry_run, wait_seconds=wait_seconds)
+
+    def repair_marks(self, *, dry_run: bool = False, wait_seconds: float = 0.0) -> MarksRepair:
+        """Put damaged marks away, and leave a hold in their place."""
+        from quri_console.service import checks
+
+        return checks.repaired_marks(self.session, dry_run=dry_run, wait_seconds=wait_seconds)
+
+    def repair_locks(self, *, dry_run: bool = False) -> tuple[tuple[LockInfo, ...], tuple[LockInfo, ...]]:
+        """Remove locks of processes that are gone, and unreadable ones; those, and those that are left."""
+        from quri_console.service import checks
+
+        return checks.repaired_locks(self.session, dry_run=dry_run)
+
+    def import_backups(
+        self, paths: Sequence[Path], wishes: ImportWishes, progress: Progress | None = None
+    ) -> Iterator[Imported | NotImported]:
+        """Take over what lies at the paths, one thing after the other; a faulty one leaves the others alone."""
+        from quri_console.service.imports import import_backups
+
+        return import_backups(self.session, paths, wishes, progress)
+
+    def archive(self, backup: str, to: Path, progress: Progress | None = None) -> Archived:
+        """Seal a backup into the file `to`, or into one called after it in the folder `to`."""
+        from quri_console.service.archives import archive_backup
+
+        return archive_backup(self.session, backup, to, progress)
+
+    async def diff(
+        self,
+        left: str,
+        right: str,
+        *,
+        approve: Approve,
+        parts: Collection[Part] | None = None,
+        progress: Progress | None = None,
+        wait_seconds: float = 0.0,
+    ) -> Diff:
+        """What differs between two sides, named as on the command line; has no effects.
+
+        `approve` is called before a snapshot on chain is read, which costs its canister cycles, and raises to refuse.
+        `wait_seconds`: how long to wait for others who prune the repository. Raises UsageError, RepositoryLocked,
+        and as reading backups and the network does.
+        """
+        from quri_console.backup.comparison import PARTS
+        from quri_console.service.comparisons import diff
+
+        return await diff(
+            self.session,
+            left,
+            right,
+            approve=approve,
+            parts=parts or PARTS,
+            progress=progress,
+            wait_seconds=wait_seconds,
+        )
+
+    def keep(
+        self,
+        backup: str,
+        action: Keep,
+        *,
+        reason: str,
+        expires_at: datetime | None = None,
+        wait_seconds: float = 0,
+    ) -> Mark:
+        """Pin or hold a backup (a name, how it begins, or latest), or end that.
+
+        Raises UsageError, BackupNotFound, RefusedBySafetyRule, RepositoryLocked.
+        """
+        from quri_console.service.keeping import keep
+
+        return keep(self.session, backup, action, reason=reason, expires_at=expires_at, wait_seconds=wait_seconds)
+
+    def forget(
+        self,
+        backups: Sequence[str] = (),
+        *,
+        by_policy: bool = False,
+        reason: str = "",
+        dry_run: bool = False,
+        wait_seconds: float = 0,
+    ) -> ForgetPlan:
+        """Hide backups (whole names), or those that the retention policy keeps no longer; nothing is deleted.
+
+        Raises RefusedBySafetyRule, UsageError, RepositoryLocked, WrongKey, NewerFormat, StorageFailed.
+        """
+        from quri_console.service.forgetting import forget_backups
+
+        return forget_backups(
+            self.session, backups, by_policy=by_policy, reason=reason, dry_run=dry_run, wait_seconds=wait_seconds
+        )
+
+    def unforget(self, backups: Sequence[str], *, wait_seconds: float = 0) -> tuple[str, ...]:
+        """Bring forgotten backups back; those that had been forgotten. Raises RefusedBySafetyRule, RepositoryLocked."""
+        from quri_console.service.forgetting import unforget_backups
+
+        return unforget_backups(self.session, backups, wait_seconds=wait_seconds)
+
+    def plan_prune(
+        self, *, grace: timedelta | None = None, dry_run: bool = False, wait_seconds: float = 0
+    ) -> PrunePlan:
+        """What a prune would do now; `grace` is the configuration's unless given.
+
+        Raises RepositoryLocked, WrongKey, NewerFormat, StorageFailed.
+        """
+        from quri_console.service.keeping import prune_plan
+
+        return prune_plan(self.session, grace=grace, dry_run=dry_run, wait_seconds=wait_seconds)
+
+    def prune(self, plan: PrunePlan, *, wait_seconds: float = 0, progress: Progress | None = None) -> PruneResult:
+        """Carry a plan out: delete what was forgotten long enough ago, and what no backup needs."""
+        from quri_console.service.keeping import prune
+
+        return prune(self.session, plan, wait_seconds=wait_seconds, progress=progress)
+
+    def prune_at_once(
+        self,
+        show: Callable[[PrunePlan], None],
+        *,
+        grace: timedelta | None = None,
+        wait_seconds: float = 0,
+        progress: Progress | None = None,
+    ) -> PruneResult:
+        """Plan, `show` and carry out under one lock, where nobody has to be asked between. Raises as `prune`."""
+        from quri_console.service.keeping import prune_at_once
+
+        return prune_at_once(self.session, grace=grace, show=show, wait_seconds=wait_seconds, progress=progress)
 
     async def plan_backup(
-        self, canisters: Sequence[str], *, mode: Mode = "stop", stop_timeout_seconds: float = 60.0
+        self,
+        canisters: Sequence[str],
+        *,
+        mode: TakenMode = "stop",
+        stop_timeout_seconds: float = 60.0,
+        snapshots: Mapping[str, str] | None = None,
     ) -> BackupPlan:
         """What backing up these canisters (names or ids; all of the fleet when empty) would do and cost."""
         from quri_console.service.backups import plan_of_backup
 
-        return await plan_of_backup(self.session, canisters, mode=mode, stop_timeout_seconds=stop_timeout_seconds)
+        return await plan_of_backup(
+            self.session, canisters, mode=mode, stop_timeout_seconds=stop_timeout_seconds, snapshots=snapshots
+        )
 
     async def start_backup(
         self,
         canisters: Sequence[str],
         *,
-        mode: Mode = "stop",
+        mode: TakenMode = "stop",
         stop_timeout_seconds: float = 60.0,
+        snapshots: Mapping[str, str] | None = None,
         confirmation: str = "",
         force: bool = False,
         reason: str | None = None,
     ) -> OperationHandle:
         """Back up canisters (names or ids; all of the fleet when empty) in a runner process.
 
-        On a production network `force` and the typed NETWORK/NAME are needed.
+        `snapshots` are ids in hex by canister name, for mode `reuse`. On a production network `force` and the typed
+        NETWORK/NAME are needed.
         """
         from quri_console.service import operations
 
@@ -124,6 +381,7 @@ class Console:
             canisters,
             mode=mode,
             stop_timeout_seconds=stop_timeout_seconds,
+            snapshots=snapshots,
             confirmation=confirmation,
             force=force,
             reason=reason,

@@ -65,11 +65,16 @@ def bill_of_backup(status: CanisterStatus) -> BackupBill:
     return BackupBill(
         snapshot_bytes=size,
         calls=reads + _OTHER_CALLS,
-        cycles=_TAKE_CYCLES + size + reads * _READ_CYCLES + size + (reads + _OTHER_CALLS) * _INGRESS_CYCLES,
+        cycles=_TAKE_CYCLES + size + bill_of_reading(size, reads) + _OTHER_CALLS * _INGRESS_CYCLES,
         storage_cycles_per_day=burn,
         balance=status.cycles,
         freezing_limit=status.freezing_limit_cycles + raised,
     )
+
+
+def bill_of_reading(size: int, reads: int) -> int:
+    """What reading `size` bytes of a snapshot in so many calls costs, in cycles."""
+    return size + reads * (_READ_CYCLES + _INGRESS_CYCLES)
 
 
 def storage_cycles_per_day(status: CanisterStatus, size: int) -> int:

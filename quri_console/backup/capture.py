@@ -1,96 +1,84 @@
-"""Taking a backup: status → stop → take → start → download → verify → manifest → delete the snapshot.
+"""Taking a backup: status → stop → take → start → copy into the repository → manifest → delete the snapshot.
 
-A canister that ran is started again before the download begins, so it is down for seconds. The snapshot
-on chain is deleted only when the set is committed: until then it is the only whole copy.
+A canister that ran is started again before the copy begins, so it is down for seconds. The snapshot on chain is
+deleted only when the set is committed: until then it is the only whole copy.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import quri_console
+from quri_console.backup.backup_set import BackupInterrupted, BackupRequest, BackupSet, nothing_captured
 from quri_console.backup.bill import snapshot_bytes
-from quri_console.backup.browse import SNAPSHOT_NAME, STATUS_NAME
-from quri_console.backup.directory import SetWriter
-from quri_console.backup.download import Download, SnapshotSource, WrittenFile, download_snapshot
-from quri_console.backup.files import storage_errors, sync_directory, write_private
-from quri_console.backup.layout import set_time
+from quri_console.backup.canister_records import (
+    other_module,
+    put_extras,
+    put_state,
+    put_status,
+    status_record,
+    stored_module_hash,
+    warnings_of,
+)
+from quri_console.backup.copy_state import PACKER_THREADS, CopiedState, ProgressNotes, StateCopier
+from quri_console.backup.download import SnapshotSource
+from quri_console.backup.earlier import Earlier, earlier_copies
+from quri_console.backup.extras import Extras, read_extras
 from quri_console.backup.manifest import (
-    Manifest,
+    GroupWindow,
     ManifestCanister,
     ManifestFailure,
-    ManifestFile,
-    Mode,
     NetworkOrigin,
+    document_of,
     folder_name,
+    set_items,
 )
-from quri_console.backup.plan import BackupTarget, read_status, require_free_snapshot, require_possible, require_room
-from quri_console.backup.resume import SET_RESERVED
-from quri_console.backup.status_record import encode_status
+from quri_console.backup.own_snapshots import snapshot_to_replace, snapshots_to_delete
+from quri_console.backup.plan import read_status, require_possible, require_room
+from quri_console.backup.resume import SET_RESERVED, Resumed
+from quri_console.backup.resume_notes import slices_done
+from quri_console.backup.seen import keep_what_is_seen
+from quri_console.backup.take import CaptureFailure, Subject, Taken, TakenTogether, Taker
+from quri_console.backup.target import BackupTarget
 from quri_console.clock import Clock, utc_datetime
-from quri_console.errors import Cancelled, CorruptionError, QuriError
-from quri_console.ic.management.types import CanisterStatus, Snapshot, SnapshotMetadata
+from quri_console.errors import Cancelled, CorruptionError, NetworkError, QuriError
+from quri_console.ic.management.types import CanisterStatus, Snapshot
 from quri_console.ic.public import subnet_id_of
 from quri_console.progress import Progress, ProgressEvent
+from quri_console.repository.chunk_writer import ChunkWriter
+from quri_console.repository.set_writer import SetWriter
+from quri_console.repository.sets import SetManifest
 
 if TYPE_CHECKING:
     from quri_console.effects.perform import Effects
 
-DEFAULT_STOP_TIMEOUT_SECONDS = 60.0
-STOPPED_PATIENCE_SECONDS = 4.0
-"""How long a canister is kept stopped because the network limits the rate of snapshots; it may mean 10 minutes."""
-
-
-@dataclass(frozen=True, slots=True)
-class BackupRequest:
-    """What to back up and where to; `operation` is the id of the operation whose journal records the effects."""
-
-    network: str
-    repository: Path
-    targets: tuple[BackupTarget, ...]
-    mode: Mode = "stop"
-    stop_timeout_seconds: float = DEFAULT_STOP_TIMEOUT_SECONDS
-    operation: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureFailure:
-    """A canister that could not be backed up, and why."""
-
-    target: BackupTarget
-    error: QuriError
-
-
-@dataclass(frozen=True, slots=True)
-class BackupSet:
-    """A committed set. `leftovers` are snapshots of ours that could not be deleted: they cost cycles."""
-
-    name: str
-    path: Path
-    captured: tuple[ManifestCanister, ...]
-    failures: tuple[CaptureFailure, ...]
-    leftovers: tuple[CaptureFailure, ...]
-
-    @property
-    def partial(self) -> bool:
-        return bool(self.failures)
-
-
-class BackupFailed(QuriError):
-    """Nothing could be captured; no backup was made."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Captured:
-    target: BackupTarget
-    snapshot: Snapshot
+    taken: Taken
+    folder: str
+    copied: CopiedState
     entry: ManifestCanister
-    files: tuple[ManifestFile, ...]
+    extras: Extras
+    read_module: bool
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What became of the targets so far."""
+
+    captured: list[_Captured] = field(default_factory=list)
+    seen: list[ManifestCanister] = field(default_factory=list)
+    """Canisters of which only the status is kept."""
+    failures: list[CaptureFailure] = field(default_factory=list)
+    groups: list[GroupWindow] = field(default_factory=list)
+    folders: set[str] = field(default_factory=set)
+    interrupted: list[CaptureFailure] = field(default_factory=list)
 
 
 async def back_up(
@@ -100,27 +88,38 @@ async def back_up(
     clock: Clock,
     progress: Progress,
     checkpoint: Callable[[], None] = lambda: None,
+    resumed: Resumed | None = None,
 ) -> BackupSet:
-    """Back up the targets one after the other into one set.
+    """Back up the targets into one set, from the start or from where an earlier process of this operation stopped.
 
-    One canister's failure leaves the others alone; the set is then partial. When none could be captured
-    its error (or BackupFailed for several) is raised and nothing is left in the repository. However this
-    ends, a canister has the status that it had before, or the error says that it has not. `checkpoint` is
-    called for every slice and raises Cancelled when the operator asked to abort.
+    One canister's failure leaves the others alone; the set is then partial. When none could be captured its error
+    (or BackupFailed for several) is raised and nothing that could be taken for a backup is left. However this ends,
+    a canister has the status that it had before, or the error says that it has not. `checkpoint` is called for every
+    slice and raises Cancelled when the operator asked to abort. A lock of the repository must be held.
     """
-    writer = await SetWriter.reserve(request.repository, clock)
-    job = _Job(request, effects, clock, progress, writer, checkpoint)
+    repository = request.repository
+    if resumed is None:
+        writer = await repository.begin_set({"operation": request.operation, "network": request.network})
+        effects.journal.append(SET_RESERVED, set=writer.name, repository=repository.id)
+    else:
+        writer = repository.resume_set(resumed.set_name)
+    job = _Job(request, effects, clock, progress, writer, checkpoint, resumed)
     try:
-        effects.journal.append(SET_RESERVED, path=str(writer.path.with_name(writer.name).absolute()))
         await job.capture_all()
-        manifest = job.manifest()
-        path = await asyncio.to_thread(writer.commit, manifest)
+        manifest = await job.commit()
+    except BackupInterrupted:
+        raise
     except BaseException as error:
         await job.give_up(error)
         raise
+    finally:
+        job.close()
     progress.report(ProgressEvent("commit", 1, 1, "steps", subject=writer.name))
     leftovers = await job.delete_snapshots()
-    return BackupSet(writer.name, path, manifest.canisters, tuple(job.failures), leftovers)
+    tally = job.tally
+    captured = (*(part.entry for part in tally.captured), *tally.seen)
+    stored = job.chunks.totals.stored_bytes + sum(file.size for file in manifest.files)
+    return BackupSet(writer.name, captured, tuple(tally.failures), leftovers, tuple(tally.groups), stored)
 
 
 class _Job:
@@ -134,6 +133,7 @@ class _Job:
         progress: Progress,
         writer: SetWriter,
         checkpoint: Callable[[], None],
+        resumed: Resumed | None,
     ) -> None:
         self.request = request
         self.effects = effects
@@ -141,149 +141,303 @@ class _Job:
         self.progress = progress
         self.writer = writer
         self.checkpoint = checkpoint
-        self.captured: list[_Captured] = []
-        self.failures: list[CaptureFailure] = []
-        self.folders: set[str] = set()
+        self.resumed = resumed
+        self.tally = _Tally()
+        self.network = NetworkOrigin(request.network, hashlib.sha256(effects.agent.root_key).digest())
+        self.notes = ProgressNotes(writer.put_note)
+        self.chunks: ChunkWriter = request.repository.chunk_writer(
+            level=request.compression_level, on_durable=self.notes.durable_to
+        )
+        self.threads = ThreadPoolExecutor(PACKER_THREADS, thread_name_prefix="packer")
+        self.earlier: Mapping[str, Earlier] = {}
+
+    def close(self) -> None:
+        """Wait for the packer threads, so that none writes after this."""
+        self.threads.shutdown()
 
     async def capture_all(self) -> None:
-        """Capture every target; raises when none succeeded."""
-        for target in self.request.targets:
+        """Capture every target, a group at a time; raises when none succeeded."""
+        self.notes.start_at(await asyncio.to_thread(lambda: sum(1 for _ in self.writer.notes())))
+        subjects = {self.network.subject(target.canister) for target in self.request.targets}
+        self.earlier = await asyncio.to_thread(earlier_copies, self.request.repository, subjects)
+        for name, members in units(self.request.targets):
+            if self.request.mode == "metadata":
+                await self._look_at(members)
+            else:
+                await self._capture_unit(name, members)
+        if not self.tally.captured and not self.tally.seen:
+            raise self._nothing_captured()
+        self.tally.failures += self.tally.interrupted
+
+    def _nothing_captured(self) -> QuriError:
+        interrupted, failures = self.tally.interrupted, self.tally.failures
+        if interrupted and not failures:
+            return BackupInterrupted(
+                "The network went away while the backup was being copied",
+                why=str(interrupted[0].error),
+                next_step=f"`quri-console operations resume {self.request.operation}` goes on where it stopped; "
+                "`operations abort` deletes what was copied, and the snapshot, which costs cycles until then.",
+            )
+        return nothing_captured([*failures, *interrupted])
+
+    async def _capture_unit(self, name: str, members: Sequence[BackupTarget]) -> None:
+        together = await self._taken(name, members)
+        self.tally.failures += together.failures
+        if together.window is not None:
+            self.tally.groups.append(together.window)
+        for taken in together.taken:
+            await self._copy_isolated(taken, together.window)
+
+    async def _taken(self, name: str, members: Sequence[BackupTarget]) -> TakenTogether:
+        there: list[Taken] = []
+        failures: list[CaptureFailure] = []
+        subjects: list[Subject] = []
+        for target in members:
             try:
-                self.captured.append(await self._capture(target))
+                again = None if self.resumed is None else await self._taken_before(target)
+                if again is not None:
+                    there.append(again)
+                else:
+                    subjects.append(await self._checked(target))
             except Cancelled:
                 raise
             except QuriError as error:
-                self.failures.append(CaptureFailure(target, error))
+                failures.append(CaptureFailure(target, error))
                 self._report("failed", target, note=str(error))
-        if not self.captured:
-            raise _nothing_captured(self.failures)
+        taker = Taker(
+            self.effects,
+            self.clock,
+            mode=self.request.mode,
+            stop_timeout_seconds=self.request.stop_timeout_seconds,
+            report=lambda phase, target, note: self._report(phase, target, note=note),
+            give_back=self._delete_after,
+        )
+        # after a crash the members' snapshots are no longer known to be one cut, unless all are there
+        together = await taker.take(name if not there and not failures else "", subjects)
+        window = together.window
+        if name and len(members) > 1 and window is None and self.request.mode == "stop":
+            window = self._window_before(name, there, members)
+        return TakenTogether((*there, *together.taken), (*failures, *together.failures), window)
 
-    async def _capture(self, target: BackupTarget) -> _Captured:
+    def _window_before(self, name: str, there: Sequence[Taken], members: Sequence[BackupTarget]) -> GroupWindow:
+        noted = self.resumed.group(name) if self.resumed is not None else None
+        if noted is not None and len(there) == len(members):
+            return noted
+        return GroupWindow(name, False, reason="Not all of its members were stopped together.")
+
+    async def _taken_before(self, target: BackupTarget) -> Taken | None:
+        assert self.resumed is not None
+        snapshot = await self.resumed.snapshot_of(self.effects, target.canister)
+        if snapshot is None:
+            return None
+        noted = self.resumed.status_of(target.canister)
+        status = noted or await read_status(self.effects.agent, target)
+        return Taken(Subject(target, status), snapshot, own=self.request.mode != "reuse")
+
+    async def _checked(self, target: BackupTarget) -> Subject:
         self._report("status", target)
         status = await read_status(self.effects.agent, target)
-        await self._check(target, status)
-        folder = folder_name(target.name, target.canister, self.folders)
-        directory = self.writer.add_folder(folder)
-        snapshot = None
-        try:
-            snapshot = await self._take(target, status)
-            captured = await self._copy(target, status, snapshot, directory)
-        except BaseException as error:
-            # first what was written: on a full disk the journal needs the room to record the deletion
-            try:
-                self.writer.discard_folder(folder)
-            finally:
-                if snapshot is not None:
-                    await self._delete_after(error, target, snapshot)
-            raise
-        self.folders.add(folder)
-        return captured
-
-    async def _check(self, target: BackupTarget, status: CanisterStatus) -> None:
         require_possible(target, status, self.request.mode)
-        require_room(self.request.repository, snapshot_bytes(status))
-        await require_free_snapshot(self.effects.agent, target)
+        if self.request.mode == "reuse":
+            return Subject(target, status)
+        await asyncio.to_thread(self._require_room, snapshot_bytes(status))
+        own = self._earlier(target).own_snapshots
+        room = await snapshot_to_replace(self.effects.agent, target, own)
+        await self._note_status(target, status)
+        return Subject(target, status, room)
 
-    async def _take(self, target: BackupTarget, status: CanisterStatus) -> Snapshot:
-        """Take a snapshot, with the canister stopped meanwhile if it ran and the mode says so."""
-        if self.request.mode == "hot" or status.status != "running":
-            self._report("snapshot", target)
-            return await self.effects.take_snapshot(target.canister)
-        self._report("stop", target)
-        await self.effects.stop_canister(target.canister, timeout_seconds=self.request.stop_timeout_seconds)
+    def _earlier(self, target: BackupTarget) -> Earlier:
+        return self.earlier.get(self.network.subject(target.canister), Earlier())
+
+    async def _note_status(self, target: BackupTarget, status: CanisterStatus) -> None:
+        record = status_record(target, status, self.clock)
+        await asyncio.to_thread(self.writer.put_note, f"status-{target.canister.to_str()}", record)
+
+    async def _copy_isolated(self, taken: Taken, window: GroupWindow | None) -> None:
+        """Copy one snapshot; its failure is noted, and its snapshot deleted unless a resumed run can use it."""
+        target = taken.subject.target
+        folder = folder_name(target.name, target.canister, self.tally.folders)
         try:
-            self._report("snapshot", target)
-            snapshot = await self.effects.take_snapshot(target.canister, patience_seconds=STOPPED_PATIENCE_SECONDS)
-        except BaseException:
-            await self.effects.bring_back(target.canister)
+            captured = await self._copy(taken, folder, window)
+        except Cancelled as error:
+            await self._return(error, taken)
             raise
-        self._report("start", target)
-        try:
-            await self.effects.bring_back(target.canister)
+        except NetworkError as error:
+            # kept: a resumed operation goes on with it
+            self.tally.interrupted.append(CaptureFailure(target, error))
+            self._report("failed", target, note=str(error))
+        except QuriError as error:
+            await self._return(error, taken)
+            self.tally.failures.append(CaptureFailure(target, error))
+            self._report("failed", target, note=str(error))
         except BaseException as error:
-            await self._delete_after(error, target, snapshot)
+            await self._return(error, taken)
             raise
-        return snapshot
+        else:
+            self.tally.captured.append(captured)
+            self.tally.folders.add(folder)
 
-    async def _copy(
-        self, target: BackupTarget, status: CanisterStatus, snapshot: Snapshot, directory: Path
-    ) -> _Captured:
-        agent = self.effects.agent
-        source = SnapshotSource(agent, target.canister, snapshot.id, self.clock)
+    async def _return(self, error: BaseException, taken: Taken) -> None:
+        if taken.own:
+            await self._delete_after(error, taken.subject.target, taken.snapshot)
+
+    async def _copy(self, taken: Taken, folder: str, window: GroupWindow | None) -> _Captured:
+        target, agent = taken.subject.target, self.effects.agent
+        source = SnapshotSource(agent, target.canister, taken.snapshot.id, self.clock)
         metadata = await source.metadata()
         total = metadata.wasm_module_size + metadata.wasm_memory_size + metadata.stable_memory_size
-        require_room(self.request.repository, total)
-        done = 0
+        done_bytes = 0
 
         def advance(count: int) -> None:
-            nonlocal done
-            done += count
+            nonlocal done_bytes
+            done_bytes += count
             self.checkpoint()
-            self._report("download", target, done, max(done, total), "bytes")
+            self._report("download", target, done_bytes, max(done_bytes, total), "bytes")
 
+        status = await self._status_after(taken)
+        earlier = self._earlier(target)
+        known = earlier.module(taken.subject.status.module_hash, metadata.wasm_module_size) if taken.own else None
+        await asyncio.to_thread(self._require_room, total)
         self._report("download", target, 0, total, "bytes")
-        download = await download_snapshot(source, directory / SNAPSHOT_NAME, metadata, advance)
-        self._report("verify", target, total, total, "bytes")
-        _verify(target, status, metadata, download)
-        record = await self._write_status(target, status, directory)
-        taken_at = utc_datetime(snapshot.taken_at_ns)
+        done = (
+            await asyncio.to_thread(slices_done, self.writer, taken.snapshot.id, self.request.repository.index)
+            if self.resumed is not None
+            else {}
+        )
+        before = self.chunks.totals.new_bytes
+        copied = await StateCopier(source, self.chunks, self.threads, self.notes, advance).copy(
+            metadata, done=done, chunk_bytes=earlier.chunk_bytes, known_module=known
+        )
+        extras = await read_extras(
+            agent, target.canister, proxy=self.request.proxy, export_method=target.export_method, clock=self.clock
+        )
         entry = ManifestCanister(
             canister=target.canister,
             name=target.name,
-            folder=directory.name,
+            folder=folder,
             subnet=await subnet_id_of(agent, target.canister),
-            taken_at=taken_at,
+            taken_at=utc_datetime(taken.snapshot.taken_at_ns),
             mode=self.request.mode,
-            status_before=status.status,
-            snapshot_id=snapshot.id,
-            module_hash=download.sha256_of("wasm_module.bin"),
-            state_bytes=done,
+            status_before=taken.subject.status.status,
+            snapshot_id=taken.snapshot.id,
+            module_hash=taken.subject.status.module_hash or b"",
+            state_bytes=copied.state_bytes,
+            new_bytes=self.chunks.totals.new_bytes - before,
+            cycles_before=taken.subject.status.cycles,
+            cycles_after=status.cycles,
+            group=window.name if window is not None else "",
+            warnings=warnings_of(self.request.mode, extras, window),
         )
-        return _Captured(target, snapshot, entry, _manifest_files(directory.name, record, download))
+        return _Captured(taken, folder, copied, entry, extras, known is None)
 
-    async def _write_status(self, target: BackupTarget, status: CanisterStatus, directory: Path) -> WrittenFile:
-        read_at = utc_datetime(self.clock.now_ns())
-        record = encode_status(status, canister_id=target.canister.to_str(), name=target.name, read_at=read_at)
-        with storage_errors(f"write {STATUS_NAME}", directory):
-            await asyncio.to_thread(write_private, directory / STATUS_NAME, record)
-            await asyncio.to_thread(sync_directory, directory)
-            await asyncio.to_thread(sync_directory, directory.parent)
-        return WrittenFile(STATUS_NAME, len(record), hashlib.sha256(record).digest())
+    def _require_room(self, total: int) -> None:
+        # what is known already takes no room; this errs upwards for all but the first backup
+        require_room(self.request.repository, total // 8 if self.earlier else total)
 
-    def manifest(self) -> Manifest:
-        root_key_hash = hashlib.sha256(self.effects.agent.root_key).digest()
-        return Manifest(
-            taken_at=set_time(self.writer.name),
+    async def _status_after(self, taken: Taken) -> CanisterStatus:
+        """The status now that the snapshot exists; CorruptionError when the module was exchanged meanwhile."""
+        status = await read_status(self.effects.agent, taken.subject.target)
+        if taken.own and self.resumed is None and status.module_hash != taken.subject.status.module_hash:
+            raise other_module(taken.subject.target.name)
+        return status
+
+    async def _look_at(self, members: Sequence[BackupTarget]) -> None:
+        """Keep what can be seen of canisters without their state."""
+        for target in members:
+            try:
+                self.checkpoint()
+                self._report("status", target)
+                folder = folder_name(target.name, target.canister, self.tally.folders)
+                self.tally.seen.append(
+                    await keep_what_is_seen(
+                        self.effects.agent, target, self.writer, folder, proxy=self.request.proxy, clock=self.clock
+                    )
+                )
+                self.tally.folders.add(folder)
+            except Cancelled:
+                raise
+            except QuriError as error:
+                self.tally.failures.append(CaptureFailure(target, error))
+                self._report("failed", target, note=str(error))
+
+    async def commit(self) -> SetManifest:
+        """Everything durable, modules compared with what the canisters showed, records, and last the manifest."""
+        await asyncio.to_thread(self.chunks.flush)
+        for captured in list(self.tally.captured):
+            try:
+                await asyncio.to_thread(self._finish, captured)
+            except CorruptionError as error:
+                self.tally.captured.remove(captured)
+                await self._return(error, captured.taken)
+                self.tally.failures.append(CaptureFailure(captured.taken.subject.target, error))
+        if not self.tally.captured and not self.tally.seen:
+            raise nothing_captured(self.tally.failures)
+        document = document_of(
             tool=f"quri-console {quri_console.__version__}",
             operation=self.request.operation,
-            network=NetworkOrigin(self.request.network, root_key_hash),
-            canisters=tuple(captured.entry for captured in self.captured),
-            failures=tuple(
-                ManifestFailure(
-                    failure.target.canister, failure.target.name, str(failure.error), failure.error.next_step
-                )
-                for failure in self.failures
-            ),
-            files=tuple(file for captured in self.captured for file in captured.files),
+            network=self.network,
+            failures=[
+                ManifestFailure(f.target.canister, f.target.name, str(f.error), f.error.next_step)
+                for f in self.tally.failures
+            ],
+            groups=self.tally.groups,
         )
+        entries = (*(captured.entry for captured in self.tally.captured), *self.tally.seen)
+        return await asyncio.to_thread(self.writer.commit, set_items(self.network, entries), document)
+
+    def _finish(self, captured: _Captured) -> None:
+        """Read the module back, then write the canister's records. Raises CorruptionError, StorageFailed, DiskFull."""
+        target, copied = captured.taken.subject.target, captured.copied
+        self._report("verify", target, copied.state_bytes, copied.state_bytes, "bytes")
+        if captured.read_module:
+            module_hash = stored_module_hash(self.request.repository, copied)
+            if captured.taken.own and module_hash != captured.entry.module_hash:
+                raise other_module(target.name)
+            # a snapshot that was there may hold another module than the canister has now
+            position = self.tally.captured.index(captured)
+            self.tally.captured[position] = replace(captured, entry=replace(captured.entry, module_hash=module_hash))
+        put_status(self.writer, captured.folder, target, captured.taken.subject.status, self.clock)
+        put_state(self.writer, captured.folder, copied)
+        put_extras(self.writer, captured.folder, captured.extras)
 
     async def delete_snapshots(self) -> tuple[CaptureFailure, ...]:
-        """Delete the snapshots that this set took; those that remain are reported, the set stays good."""
+        """Delete this tool's snapshots but for the newest that are to stay; those that remain are reported."""
         leftovers = []
-        for captured in self.captured:
-            self._report("clean up", captured.target)
+        for captured in self.tally.captured:
+            target = captured.taken.subject.target
+            if not captured.taken.own:
+                continue
+            self._report("clean up", target)
             try:
-                await self.effects.delete_snapshot(captured.target.canister, captured.snapshot.id)
+                own = (*self._earlier(target).own_snapshots, captured.taken.snapshot.id)
+                for identifier in await snapshots_to_delete(self.effects.agent, target, own):
+                    await self.effects.delete_snapshot(target.canister, identifier)
             except QuriError as error:
-                leftovers.append(CaptureFailure(captured.target, error))
+                leftovers.append(CaptureFailure(target, error))
+        for failure in self.tally.interrupted:
+            leftovers += await self._delete_interrupted(failure)
         return tuple(leftovers)
+
+    async def _delete_interrupted(self, failure: CaptureFailure) -> list[CaptureFailure]:
+        """The set is committed without it, so nothing will go on with its snapshot."""
+        from quri_console.backup.resume import snapshots_of_operation
+
+        canister = failure.target.canister
+        try:
+            for identifier in snapshots_of_operation(self.effects, canister):
+                await self.effects.delete_snapshot(canister, identifier)
+        except QuriError as error:
+            return [CaptureFailure(failure.target, error)]
+        return []
 
     async def give_up(self, error: BaseException) -> None:
         """Remove what was written and what was taken; `error`, which led here, is the one to report."""
-        if self.writer.path.exists():
-            self.writer.abandon()
-        for captured in self.captured:
-            await self._delete_after(error, captured.target, captured.snapshot)
+        # first what was written: on a full disk the journal needs the room to record the deletion
+        try:
+            await asyncio.to_thread(self.writer.abandon)
+        finally:
+            for captured in self.tally.captured:
+                await self._return(error, captured.taken)
 
     async def _delete_after(self, error: BaseException, target: BackupTarget, snapshot: Snapshot) -> None:
         """Delete a snapshot because of `error`; where that fails, `error` also says what is left to do."""
@@ -304,42 +458,11 @@ class _Job:
         self.progress.report(ProgressEvent(phase, done, total, unit, note, subject=target.name))
 
 
-def _verify(target: BackupTarget, status: CanisterStatus, metadata: SnapshotMetadata, download: Download) -> None:
-    sizes = {file.path: file.size for file in download.files}
-    stated = {
-        "wasm_module.bin": metadata.wasm_module_size,
-        "wasm_memory.bin": metadata.wasm_memory_size,
-        "stable_memory.bin": metadata.stable_memory_size,
-    }
-    for name, size in stated.items():
-        if sizes[name] != size:
-            raise CorruptionError(f"{name} of {target.name} has {sizes[name]} bytes instead of {size}")
-    if download.sha256_of("wasm_module.bin") != status.module_hash:
-        raise CorruptionError(
-            f"The module of {target.name} does not have the hash that the canister showed",
-            why="It was upgraded while the backup ran, or the download is damaged.",
-            next_step="Run the backup again.",
-        )
-
-
-def _manifest_files(folder: str, record: WrittenFile, download: Download) -> tuple[ManifestFile, ...]:
-    snapshot_files = sorted(download.files, key=lambda file: file.path)
-    return (
-        ManifestFile(PurePosixPath(folder, record.path), record.size, record.sha256),
-        *(
-            ManifestFile(PurePosixPath(folder, SNAPSHOT_NAME, file.path), file.size, file.sha256)
-            for file in snapshot_files
-        ),
-    )
-
-
-def _nothing_captured(failures: list[CaptureFailure]) -> QuriError:
-    if len(failures) == 1:
-        return failures[0].error
-    codes = {failure.error.exit_code for failure in failures}
-    return BackupFailed(
-        f"None of the {len(failures)} canisters could be backed up",
-        why="; ".join(f"{failure.target.name}: {failure.error}" for failure in failures),
-        next_step=next((failure.error.next_step for failure in failures if failure.error.next_step), ""),
-        exit_code=codes.pop() if len(codes) == 1 else None,
-    )
+def units(targets: Sequence[BackupTarget]) -> Iterator[tuple[str, tuple[BackupTarget, ...]]]:
+    """Groups with their members in the given order, and every other target for itself, as they first appear."""
+    members: dict[tuple[str, str], list[BackupTarget]] = {}
+    for target in targets:
+        key = (target.group, "") if target.group else ("", target.canister.to_str())
+        members.setdefault(key, []).append(target)
+    for (group, _), together in members.items():
+        yield group, tuple(together)

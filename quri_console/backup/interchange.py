@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from quri_console.backup.files import hash_file, open_regular, read_small, require_directory, storage_errors
 from quri_console.backup.snapshot_json import METADATA_LIMIT_BYTES, decode_metadata
 from quri_console.errors import CorruptionError
+from quri_console.repository.chunking import is_zero
+from quri_console.repository.files import hash_file, open_regular, read_small, require_directory, storage_errors
 from quri_console.units import MIB, WASM_PAGE_BYTES
 
 if TYPE_CHECKING:
@@ -57,6 +58,27 @@ class SnapshotDirectory:
     def chunk_path(self, digest: bytes) -> Path:
         return chunk_path(self.path, digest)
 
+    def read(self, part: Slice) -> bytes:
+        """The bytes of a slice. Raises CorruptionError, StorageFailed."""
+        path = self.blob_path(part.blob)
+        descriptor = open_regular(path)
+        try:
+            return _read_exactly(descriptor, part, path)
+        finally:
+            os.close(descriptor)
+
+    def is_zero(self, part: Slice) -> bool:
+        """Whether a slice is all zero; an uploaded snapshot starts as zeros, so such slices need not be sent."""
+        return is_zero(self.read(part))
+
+    def chunk(self, digest: bytes) -> bytes:
+        """A chunk of the chunk store. Raises CorruptionError."""
+        return read_small(self.chunk_path(digest), CHUNK_LIMIT_BYTES)
+
+    def chunk_bytes(self, digest: bytes) -> int:
+        """The size of a chunk of the chunk store."""
+        return len(self.chunk(digest))
+
     @property
     def state_bytes(self) -> int:
         """Module, heap and stable memory together, without the chunk store."""
@@ -89,31 +111,12 @@ def slices_of(metadata: SnapshotMetadata, slice_bytes: int = SLICE_BYTES) -> Ite
             yield Slice(blob, offset, min(slice_bytes, size - offset))
 
 
-def iter_slices(directory: SnapshotDirectory, slice_bytes: int = SLICE_BYTES) -> Iterator[tuple[Slice, bytes]]:
-    """Every slice of the directory with its bytes, one in memory at a time; CorruptionError if a file shrank."""
-    for blob in BLOBS:
-        if not blob_size(directory.metadata, blob):
-            continue
-        descriptor = open_regular(directory.blob_path(blob))
-        try:
-            for part in (part for part in slices_of(directory.metadata, slice_bytes) if part.blob == blob):
-                yield part, _read_exactly(descriptor, part, directory.blob_path(blob))
-        finally:
-            os.close(descriptor)
-
-
 def _read_exactly(descriptor: int, part: Slice, path: Path) -> bytes:
     with storage_errors(f"read {path.name}", path):
         data = os.pread(descriptor, part.size, part.offset)
     if len(data) != part.size:
         raise CorruptionError(f"{path} became shorter while it was read")
     return data
-
-
-def is_zero(data: bytes | memoryview) -> bool:
-    """Whether all bytes are zero; an uploaded snapshot starts as zeros, so such slices need not be sent."""
-    # comparing two bytes objects is a memcmp; the first block settles nearly every slice that is not zero
-    return bytes(data[:64]) == bytes(min(64, len(data))) and bytes(data) == bytes(len(data))
 
 
 def read_metadata(directory: Path) -> SnapshotMetadata:

@@ -1,27 +1,25 @@
-"""`MANIFEST.toml`: what a backup set holds, and the digest of every file in it."""
+"""What a backup set says of the canisters in it: the typed form of the repository's manifest."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, cast, get_args
 
-from quri_console.backup.sealed import read_sealed, seal
-from quri_console.errors import CorruptionError, QuriError
+from quri_console.backup.modes import STATELESS_MODES
+from quri_console.errors import CorruptionError
 from quri_console.ic.encoding.principal import Principal
+from quri_console.repository.sets import UNFINISHED_FOLDER, SetItem, SetManifest, typed
 
-MANIFEST_NAME = "MANIFEST.toml"
-MANIFEST_FORMAT = 1
-Mode = Literal["stop", "hot"]
-_FOLDER_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_Kind = TypeVar("_Kind")
-
-
-class NewerFormat(QuriError):
-    """A backup that a newer version of the tool wrote."""
+Mode = Literal["stop", "hot", "reuse", "metadata", "imported", "legacy"]
+"""How a copy came about: stopped meanwhile, while it ran, from a snapshot that was there, without state, or from
+elsewhere."""
+TakenMode = Literal["stop", "hot", "reuse", "metadata"]
+"""The modes of a backup that is taken."""
+_FOLDER_CHARACTERS = re.compile(r"[^A-Za-z0-9._-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +29,17 @@ class NetworkOrigin:
     name: str
     root_key_hash: bytes
 
+    def subject(self, canister: Principal) -> str:
+        """What the repository knows a canister of this network as."""
+        return f"{self.root_key_hash.hex()[:16]}/{canister.to_str()}"
+
 
 @dataclass(frozen=True, slots=True)
 class ManifestCanister:
-    """One captured canister; `state_bytes` is module + heap + stable memory + chunk store."""
+    """One captured canister; `state_bytes` is module + heap + stable memory + chunk store.
+
+    `snapshot_id`, `module_hash` and sizes are empty or 0 where the set holds no state of it (mode `metadata`).
+    """
 
     canister: Principal
     name: str
@@ -46,6 +51,23 @@ class ManifestCanister:
     snapshot_id: bytes
     module_hash: bytes
     state_bytes: int
+    new_bytes: int = 0
+    """Of them what no earlier backup held."""
+    cycles_before: int = 0
+    cycles_after: int = 0
+    """The balance before the first effect and when all was read; the difference is the measured bill."""
+    group: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def has_state(self) -> bool:
+        """Whether it can be restored from."""
+        return self.mode not in STATELESS_MODES
+
+    @property
+    def took_snapshot(self) -> bool:
+        """Whether its snapshot was taken by the backup, so that it is this tool's to delete."""
+        return self.has_state and self.mode in ("stop", "hot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,173 +81,184 @@ class ManifestFailure:
 
 
 @dataclass(frozen=True, slots=True)
-class ManifestFile:
-    """One file of the set; `path` is relative to the set's directory."""
+class GroupWindow:
+    """Canisters that were stopped together, so that their copies are one cut; the window they stood still in."""
 
-    path: PurePosixPath
-    size: int
-    sha256: bytes
+    name: str
+    consistent: bool
+    stopped_at: datetime | None = None
+    started_at: datetime | None = None
+    reason: str = ""
+    """Why it is not consistent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The commit point of a backup set."""
+    """The commit point of a backup set, as this floor understands it; `raw` is as the repository has it."""
 
-    taken_at: datetime
+    name: str
     tool: str
     operation: str
     network: NetworkOrigin
     canisters: tuple[ManifestCanister, ...]
     failures: tuple[ManifestFailure, ...]
-    files: tuple[ManifestFile, ...]
+    groups: tuple[GroupWindow, ...]
+    raw: SetManifest
+
+    @property
+    def taken_at(self) -> datetime:
+        return self.raw.taken_at
 
     @property
     def partial(self) -> bool:
         """Whether a canister that was asked for is missing."""
         return bool(self.failures)
 
-    def files_of(self, canister: ManifestCanister) -> tuple[ManifestFile, ...]:
-        """The files in the canister's folder."""
-        return tuple(file for file in self.files if file.path.parts[0] == canister.folder)
+
+def folder_name(name: str, canister: Principal, taken: AbstractSet[str]) -> str:
+    """The folder of a canister: its name as far as a path allows, its id where that is taken or nothing is left."""
+    cleaned = _FOLDER_CHARACTERS.sub("-", name).strip("-._")[:60]
+    if not cleaned or cleaned == UNFINISHED_FOLDER:
+        return canister.to_str()
+    return cleaned if cleaned not in taken else f"{cleaned}-{canister.to_str()}"
 
 
-def encode_manifest(manifest: Manifest) -> bytes:
-    """The sealed TOML text of a manifest."""
-    return seal(
-        {
-            "format": MANIFEST_FORMAT,
-            "tool": manifest.tool,
-            "taken_at": manifest.taken_at,
-            "operation": manifest.operation,
-            "state": "partial" if manifest.partial else "whole",
-            "network": {"name": manifest.network.name, "root_key_sha256": manifest.network.root_key_hash.hex()},
-            "canisters": [_canister_table(canister) for canister in manifest.canisters],
-            "failures": [
-                {
-                    "id": failure.canister.to_str(),
-                    "name": failure.name,
-                    "reason": failure.reason,
-                    "next_step": failure.next_step,
-                }
-                for failure in manifest.failures
-            ],
-            "files": [
-                {"path": str(file.path), "size": file.size, "sha256": file.sha256.hex()} for file in manifest.files
-            ],
-        }
-    )
+def set_items(network: NetworkOrigin, canisters: Sequence[ManifestCanister]) -> tuple[SetItem, ...]:
+    """The canisters as the repository keeps them."""
+    return tuple(SetItem(c.folder, network.subject(c.canister), _canister_table(c)) for c in canisters)
+
+
+def document_of(
+    *,
+    tool: str,
+    operation: str,
+    network: NetworkOrigin,
+    failures: Sequence[ManifestFailure] = (),
+    groups: Sequence[GroupWindow] = (),
+) -> dict[str, Any]:
+    """The tables of a manifest that are not the repository's own."""
+    return {
+        "tool": tool,
+        "operation": operation,
+        "state": "partial" if failures else "whole",
+        "network": {"name": network.name, "root_key_sha256": network.root_key_hash.hex()},
+        "failures": [
+            {"id": f.canister.to_str(), "name": f.name, "reason": f.reason, "next_step": f.next_step} for f in failures
+        ],
+        "groups": [_group_table(group) for group in groups],
+    }
 
 
 def _canister_table(canister: ManifestCanister) -> dict[str, object]:
     table: dict[str, object] = {
         "id": canister.canister.to_str(),
         "name": canister.name,
-        "folder": canister.folder,
         "taken_at": canister.taken_at,
         "mode": canister.mode,
         "status_before": canister.status_before,
         "snapshot_id": canister.snapshot_id.hex(),
         "module_sha256": canister.module_hash.hex(),
         "state_bytes": canister.state_bytes,
+        "new_bytes": canister.new_bytes,
+        # as text: balances may be larger than what every TOML reader takes
+        "cycles_before": str(canister.cycles_before),
+        "cycles_after": str(canister.cycles_after),
+        "group": canister.group,
+        "warnings": list(canister.warnings),
     }
     if canister.subnet is not None:
         table["subnet"] = canister.subnet.to_str()
     return table
 
 
-def read_manifest(directory: Path) -> Manifest:
-    """The manifest of a set; CorruptionError when it is damaged, NewerFormat when this version cannot read it."""
-    path = directory / MANIFEST_NAME
-    document = read_sealed(path)
-    found = document.get("format")
-    if found != MANIFEST_FORMAT:
-        raise NewerFormat(
-            f"{path} has format {found}",
-            why=f"This version reads format {MANIFEST_FORMAT}.",
-            next_step="Use the version of quri-console that wrote it, or a newer one.",
-        )
+def _group_table(group: GroupWindow) -> dict[str, object]:
+    table: dict[str, object] = {"name": group.name, "consistent": group.consistent, "reason": group.reason}
+    if group.stopped_at is not None:
+        table["stopped_at"] = group.stopped_at
+    if group.started_at is not None:
+        table["started_at"] = group.started_at
+    return table
+
+
+def manifest_of(raw: SetManifest) -> Manifest:
+    """The typed form of a manifest; CorruptionError when it is not one of ours."""
+    document = raw.document
     try:
-        return _manifest(document)
+        network = typed(document, "network", dict)
+        return Manifest(
+            name=raw.name,
+            tool=typed(document, "tool", str),
+            operation=typed(document, "operation", str),
+            network=NetworkOrigin(typed(network, "name", str), _digest(network, "root_key_sha256")),
+            canisters=tuple(canister_of(item) for item in raw.items),
+            failures=tuple(_failure(table) for table in typed(document, "failures", list)),
+            groups=tuple(_group(table) for table in typed(document, "groups", list)),
+            raw=raw,
+        )
     except (KeyError, TypeError, ValueError) as error:
-        raise CorruptionError(f"{path} is not a manifest", why=f"{type(error).__name__}: {error}") from error
+        raise CorruptionError(
+            f"The manifest of backup {raw.name} is not that of canisters", why=f"{type(error).__name__}: {error}"
+        ) from error
 
 
-def _manifest(document: Mapping[str, Any]) -> Manifest:
-    network = _field(document, "network", dict)
-    canisters = tuple(_canister(table) for table in _field(document, "canisters", list))
-    folders = [canister.folder for canister in canisters]
-    if len(set(folders)) != len(folders):
-        raise ValueError("two canisters share one folder")
-    return Manifest(
-        taken_at=_field(document, "taken_at", datetime).astimezone(UTC),
-        tool=_field(document, "tool", str),
-        operation=_field(document, "operation", str),
-        network=NetworkOrigin(_field(network, "name", str), _digest(network, "root_key_sha256")),
-        canisters=canisters,
-        failures=tuple(_failure(table) for table in _field(document, "failures", list)),
-        files=tuple(_file(table, folders) for table in _field(document, "files", list)),
-    )
-
-
-def _canister(table: Mapping[str, Any]) -> ManifestCanister:
-    mode, folder, subnet = _field(table, "mode", str), _field(table, "folder", str), table.get("subnet")
-    if mode not in ("stop", "hot"):
+def canister_of(item: SetItem) -> ManifestCanister:
+    """One canister from the repository's item; KeyError, ValueError when it is none."""
+    table = item.fields
+    mode, subnet = typed(table, "mode", str), table.get("subnet")
+    if mode not in get_args(Mode):
         raise ValueError(f"mode {mode!r}")
-    if not _FOLDER_PATTERN.fullmatch(folder):
-        raise ValueError(f"folder {folder!r}")
     return ManifestCanister(
-        canister=Principal.from_str(_field(table, "id", str)),
-        name=_field(table, "name", str),
-        folder=folder,
+        canister=Principal.from_str(typed(table, "id", str)),
+        name=typed(table, "name", str),
+        folder=item.folder,
         subnet=None if subnet is None else Principal.from_str(subnet),
-        taken_at=_field(table, "taken_at", datetime).astimezone(UTC),
+        taken_at=typed(table, "taken_at", datetime).astimezone(UTC),
         mode=cast(Mode, mode),
-        status_before=_field(table, "status_before", str),
-        snapshot_id=bytes.fromhex(_field(table, "snapshot_id", str)),
-        module_hash=_digest(table, "module_sha256"),
+        status_before=typed(table, "status_before", str),
+        snapshot_id=bytes.fromhex(typed(table, "snapshot_id", str)),
+        module_hash=_digest_or_empty(table, "module_sha256"),
         state_bytes=_natural(table, "state_bytes"),
+        new_bytes=_natural(table, "new_bytes"),
+        cycles_before=int(typed(table, "cycles_before", str)),
+        cycles_after=int(typed(table, "cycles_after", str)),
+        group=typed(table, "group", str),
+        warnings=tuple(str(warning) for warning in typed(table, "warnings", list)),
     )
 
 
 def _failure(table: Mapping[str, Any]) -> ManifestFailure:
     return ManifestFailure(
-        canister=Principal.from_str(_field(table, "id", str)),
-        name=_field(table, "name", str),
-        reason=_field(table, "reason", str),
-        next_step=_field(table, "next_step", str),
+        canister=Principal.from_str(typed(table, "id", str)),
+        name=typed(table, "name", str),
+        reason=typed(table, "reason", str),
+        next_step=typed(table, "next_step", str),
     )
 
 
-def _file(table: Mapping[str, Any], folders: list[str]) -> ManifestFile:
-    path = PurePosixPath(_field(table, "path", str))
-    # a manifest may come from elsewhere: it must not name a file outside its own directory
-    if path.is_absolute() or ".." in path.parts or len(path.parts) < 2 or path.parts[0] not in folders:
-        raise ValueError(f"file path {str(path)!r}")
-    return ManifestFile(path, _natural(table, "size"), _digest(table, "sha256"))
-
-
-def _field(table: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:
-    value = table[key]
-    if not isinstance(value, kind):
-        raise TypeError(f"{key} is a {type(value).__name__}")
-    return value
-
-
-def _natural(table: Mapping[str, Any], key: str) -> int:
-    value = _field(table, key, int)
-    if isinstance(value, bool) or not 0 <= value < 1 << 63:
-        raise ValueError(f"{key} = {value}")
-    return value
+def _group(table: Mapping[str, Any]) -> GroupWindow:
+    stopped, started = table.get("stopped_at"), table.get("started_at")
+    return GroupWindow(
+        name=typed(table, "name", str),
+        consistent=typed(table, "consistent", bool),
+        stopped_at=stopped.astimezone(UTC) if isinstance(stopped, datetime) else None,
+        started_at=started.astimezone(UTC) if isinstance(started, datetime) else None,
+        reason=typed(table, "reason", str),
+    )
 
 
 def _digest(table: Mapping[str, Any], key: str) -> bytes:
-    digest = bytes.fromhex(_field(table, key, str))
+    digest = bytes.fromhex(typed(table, key, str))
     if len(digest) != 32:
         raise ValueError(f"{key} has {len(digest)} bytes")
     return digest
 
 
-def folder_name(name: str, canister: Principal, taken: set[str]) -> str:
-    """The canister's folder in a set: its name where that is a safe and free file name, else its id."""
-    usable = _FOLDER_PATTERN.fullmatch(name) and name.lower() not in {other.lower() for other in taken}
-    return name if usable else canister.to_str()
+def _digest_or_empty(table: Mapping[str, Any], key: str) -> bytes:
+    return _digest(table, key) if table.get(key) else b""
+
+
+def _natural(table: Mapping[str, Any], key: str) -> int:
+    value = typed(table, key, int)
+    if isinstance(value, bool) or value < 0:
+        raise ValueError(f"{key} is {value}")
+    return value

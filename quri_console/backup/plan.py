@@ -5,31 +5,27 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from quri_console.backup.bill import BackupBill, bill_of_backup
-from quri_console.backup.files import storage_errors
-from quri_console.backup.manifest import Mode
+from quri_console.backup.browse import readable_backups
+from quri_console.backup.manifest import NetworkOrigin, TakenMode
+from quri_console.backup.own_snapshots import snapshot_to_replace
+from quri_console.backup.target import BackupTarget
 from quri_console.errors import NetworkError, NotAuthorised, QuriError, RefusedBySafetyRule
 from quri_console.ic.agent import Agent, Rejected
-from quri_console.ic.encoding.principal import Principal
-from quri_console.ic.management.read import canister_status, list_canister_snapshots
-from quri_console.ic.management.types import MAX_SNAPSHOTS, CanisterStatus
+from quri_console.ic.management.read import canister_status
+from quri_console.ic.management.types import CanisterStatus
+from quri_console.repository.files import storage_errors
+from quri_console.repository.local import LocalBackend
+from quri_console.repository.store import Repository
 from quri_console.units import format_bytes, format_cycles
 
 _DISK_RESERVE_BYTES = 16 << 20
 PLAN_PATIENCE_SECONDS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class BackupTarget:
-    """A canister to back up, and what the operator calls it."""
-
-    canister: Principal
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +45,9 @@ class BackupPlan:
 
     network: str
     root_key_hash: bytes
-    repository: Path
-    mode: Mode
+    repository: str
+    """Where it goes."""
+    mode: TakenMode
     stop_timeout_seconds: float
     canisters: tuple[CanisterPlan, ...]
 
@@ -74,20 +71,39 @@ async def plan_backup(
     targets: Sequence[BackupTarget],
     *,
     network: str,
-    repository: Path,
-    mode: Mode,
+    repository: Repository | Path,
+    mode: TakenMode,
     stop_timeout_seconds: float,
 ) -> BackupPlan:
-    """Ask for the status of every target and work out steps, bill and problems; raises what is not one canister's."""
-    parts = [await _plan_canister(agent, target, repository, mode) for target in targets]
+    """Ask for the status of every target and work out steps, bill and problems; raises what is not one canister's.
+
+    `repository` is a path where there is none yet.
+    """
+    root_key_hash = hashlib.sha256(agent.root_key).digest()
+    own = await asyncio.to_thread(_own_snapshots, repository, targets, NetworkOrigin(network, root_key_hash))
+    parts = [await _plan_canister(agent, target, repository, mode, own.get(target, ())) for target in targets]
     return BackupPlan(
         network=network,
-        root_key_hash=hashlib.sha256(agent.root_key).digest(),
-        repository=repository,
+        root_key_hash=root_key_hash,
+        repository=str(repository) if isinstance(repository, Path) else repository.backend.location,
         mode=mode,
         stop_timeout_seconds=stop_timeout_seconds,
         canisters=tuple(parts),
     )
+
+
+def _own_snapshots(
+    repository: Repository | Path, targets: Sequence[BackupTarget], network: NetworkOrigin
+) -> Mapping[BackupTarget, tuple[bytes, ...]]:
+    if isinstance(repository, Path):
+        return {}
+    taken: dict[BackupTarget, list[bytes]] = {target: [] for target in targets}
+    for backup in readable_backups(repository):
+        for entry in backup.manifest.canisters:
+            for target in targets:
+                if entry.took_snapshot and entry.canister == target.canister and backup.manifest.network == network:
+                    taken[target].append(entry.snapshot_id)
+    return {target: tuple(found) for target, found in taken.items()}
 
 
 @asynccontextmanager
@@ -107,25 +123,38 @@ async def answered_soon(agent: Agent) -> AsyncIterator[None]:
         ) from error
 
 
-async def _plan_canister(agent: Agent, target: BackupTarget, repository: Path, mode: Mode) -> CanisterPlan:
+async def _plan_canister(
+    agent: Agent, target: BackupTarget, repository: Repository | Path, mode: TakenMode, own: tuple[bytes, ...]
+) -> CanisterPlan:
+    if mode == "metadata":
+        return CanisterPlan(target, "any", None, METADATA_STEPS)
     try:
         async with answered_soon(agent):
             status = await read_status(agent, target)
             bill = bill_of_backup(status)
             require_possible(target, status, mode)
             require_room(repository, bill.snapshot_bytes)
-            await require_free_snapshot(agent, target)
+            if mode != "reuse":
+                await snapshot_to_replace(agent, target, own)
     except QuriError as problem:
         return CanisterPlan(target, "unknown", None, (), problem)
-    return CanisterPlan(target, status.status, bill, steps_of(status, mode))
+    return CanisterPlan(target, status.status, bill, steps_of(status, mode, target.keep_on_chain))
 
 
-def steps_of(status: CanisterStatus, mode: Mode) -> tuple[str, ...]:
+METADATA_STEPS = ("read what can be seen", "write the manifest")
+
+
+def steps_of(status: CanisterStatus, mode: TakenMode, keep_on_chain: int = 0) -> tuple[str, ...]:
     """The steps in words, in their order."""
-    copy = ("download and verify", "write the manifest", "delete the snapshot")
+    if mode == "metadata":
+        return METADATA_STEPS
+    copy = ("download and verify", "write the manifest")
+    if mode == "reuse":
+        return (*copy, "leave the snapshot as it is")
+    last = f"keep the newest {keep_on_chain} on chain" if keep_on_chain else "delete the snapshot"
     if mode == "stop" and status.status == "running":
-        return ("stop", "take a snapshot", "start", *copy)
-    return ("take a snapshot", *copy)
+        return ("stop", "take a snapshot", "start", *copy, last)
+    return ("take a snapshot", *copy, last)
 
 
 async def read_status(agent: Agent, target: BackupTarget) -> CanisterStatus:
@@ -143,7 +172,7 @@ async def read_status(agent: Agent, target: BackupTarget) -> CanisterStatus:
         ) from error
 
 
-def require_possible(target: BackupTarget, status: CanisterStatus, mode: Mode) -> None:
+def require_possible(target: BackupTarget, status: CanisterStatus, mode: TakenMode) -> None:
     """Raise RefusedBySafetyRule when a backup of this canister cannot work or would freeze it."""
     if status.module_hash is None:
         raise RefusedBySafetyRule(f"{target.name} has no code, so there is nothing to back up")
@@ -152,6 +181,8 @@ def require_possible(target: BackupTarget, status: CanisterStatus, mode: Mode) -
             f"{target.name} is being stopped by somebody else",
             next_step="Wait until it has stopped, start it, or use --mode hot.",
         )
+    if mode == "reuse":
+        return
     bill = bill_of_backup(status)
     if not bill.affordable:
         raise RefusedBySafetyRule(
@@ -162,23 +193,15 @@ def require_possible(target: BackupTarget, status: CanisterStatus, mode: Mode) -
         )
 
 
-async def require_free_snapshot(agent: Agent, target: BackupTarget) -> None:
-    """Raise RefusedBySafetyRule when the canister already has as many snapshots as it may."""
-    snapshots = await list_canister_snapshots(agent, target.canister)
-    if len(snapshots) >= MAX_SNAPSHOTS:
-        raise RefusedBySafetyRule(
-            f"{target.name} already has {len(snapshots)} snapshots",
-            why=f"At most {MAX_SNAPSHOTS} are possible, and none of them is this tool's to delete.",
-            next_step="Delete one that is no longer needed: icp canister snapshot delete "
-            f"{target.canister.to_str()} SNAPSHOT_ID",
-        )
-
-
-def require_room(repository: Path, needed_bytes: int) -> None:
+def require_room(repository: Repository | Path, needed_bytes: int) -> None:
     """Raise RefusedBySafetyRule when the disk of the repository has less than `needed_bytes` free.
 
     StorageFailed when it cannot be looked at.
     """
+    if isinstance(repository, Repository):
+        if not isinstance(repository.backend, LocalBackend):
+            return
+        repository = repository.backend.root
     with storage_errors("read the repository", repository):
         folder = next(parent for parent in (repository, *repository.parents) if parent.exists())
         free = shutil.disk_usage(folder).free

@@ -1,55 +1,120 @@
-"""After a backup's runner was killed: drop what it left half written, and its snapshots on chain."""
+"""After a backup's runner was killed: go on with what it left, or remove it."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Iterable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quri_console.backup.files import storage_errors
-from quri_console.backup.layout import UNFINISHED_PREFIX
+from quri_console.backup.manifest import GroupWindow, Manifest, manifest_of
+from quri_console.backup.status_record import decode_status
 from quri_console.effects.calls import TAKE_SNAPSHOT
+from quri_console.effects.journal import Record
 from quri_console.effects.replay import attempts, snapshots_made
-from quri_console.ic.encoding.principal import parse_principal
+from quri_console.errors import CorruptionError, RefusedBySafetyRule
+from quri_console.ic.encoding.principal import Principal, parse_principal
+from quri_console.ic.management.read import list_canister_snapshots
+from quri_console.ic.management.types import CanisterStatus, Snapshot
+from quri_console.repository.set_writer import SetWriter
+from quri_console.repository.store import Repository
 
 if TYPE_CHECKING:
-    from quri_console.effects.journal import Record
     from quri_console.effects.perform import Effects
 
-SET_RESERVED = "backup set"
+SET_RESERVED = "set reserved"
 
 
-def committed_set(records: Iterable[Record]) -> Path | None:
-    """The set that the journal's operation committed; None when it committed none."""
-    paths = [_final(record) for record in records if record.event == SET_RESERVED]
-    return next((path for path in reversed(paths) if path.is_dir()), None)
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """An unfinished set of this operation; statuses as they were before anything was done."""
+
+    set_name: str
+    statuses: dict[str, CanisterStatus]
+    groups: tuple[GroupWindow, ...] = ()
+
+    def status_of(self, canister: Principal) -> CanisterStatus | None:
+        """The canister's status before; None when the earlier run did not come so far."""
+        return self.statuses.get(canister.to_str())
+
+    def group(self, name: str) -> GroupWindow | None:
+        """The window of a group that was taken whole; None when that is not known."""
+        return next((group for group in self.groups if group.name == name), None)
+
+    async def snapshot_of(self, effects: Effects, canister: Principal) -> Snapshot | None:
+        """The snapshot that the earlier run took and that is still on chain; never another one."""
+        ours = snapshots_of_operation(effects, canister)
+        there = await list_canister_snapshots(effects.agent, canister) if ours else ()
+        return next((snapshot for snapshot in reversed(there) if snapshot.id in ours), None)
 
 
-async def tidy_up(effects: Effects) -> Path | None:
-    """Remove the unfinished set, delete the snapshots that the operation took; the committed set, if there is one.
+def snapshots_of_operation(effects: Effects, canister: Principal) -> tuple[bytes, ...]:
+    """Snapshots of a canister that this operation took and has not deleted, oldest first."""
+    records = effects.journal.records
+    made = snapshots_made(records, TAKE_SNAPSHOT)
+    taken = attempts(records, TAKE_SNAPSHOT)
+    return tuple(
+        attempt.snapshot_id
+        for attempt in taken
+        if attempt.canister == canister.to_str() and attempt.snapshot_id is not None and attempt.snapshot_id in made
+    )
+
+
+def reserved_set(records: Iterable[Record], repository: Repository) -> str | None:
+    """The set that an earlier process of this operation began; None when it did not come so far.
+
+    Raises RefusedBySafetyRule when it was begun in another repository.
+    """
+    names = [record.fields for record in records if record.event == SET_RESERVED]
+    if not names:
+        return None
+    if names[-1]["repository"] != repository.id:
+        raise RefusedBySafetyRule(
+            "the operation was begun in another repository",
+            why=f"It wrote into {names[-1]['repository'][:8]}, this is {repository.id[:8]}.",
+            next_step="Set [repository] path to where it was, then resume it.",
+        )
+    return str(names[-1]["set"])
+
+
+def committed_set(records: Iterable[Record], repository: Repository) -> Manifest | None:
+    """The set of this operation, when its manifest stands: it was killed after the commit."""
+    name = reserved_set(records, repository)
+    return manifest_of(repository.manifest(name)) if name is not None and name in repository.set_names() else None
+
+
+def find_resumable(records: Iterable[Record], repository: Repository) -> Resumed | None:
+    """What an earlier process of this operation left unfinished; None when there is nothing to go on with."""
+    name = reserved_set(records, repository)
+    if name is None or name not in repository.unfinished_names():
+        return None
+    statuses = {}
+    for note, data in repository.resume_set(name).notes():
+        if note.startswith("status-"):
+            try:
+                statuses[note.removeprefix("status-")] = decode_status(data, note)
+            except CorruptionError:
+                continue  # it is read again
+    return Resumed(name, statuses)
+
+
+async def remove_unfinished(effects: Effects, repository: Repository) -> None:
+    """Remove the unfinished set and delete the snapshots that the operation took.
 
     To be called once the journal's open effects are settled. Raises StorageFailed, Rejected, NetworkError.
     """
     records = effects.journal.records
-    for record in records:
-        if record.event == SET_RESERVED:
-            final = _final(record)
-            unfinished = final.with_name(f"{UNFINISHED_PREFIX}{final.name}")
-            with storage_errors("remove the unfinished backup", unfinished):
-                await asyncio.to_thread(_remove, unfinished)
-    ours = snapshots_made(records, TAKE_SNAPSHOT)
-    for attempt in attempts(records, TAKE_SNAPSHOT):
-        if attempt.snapshot_id is not None and attempt.snapshot_id in ours:
-            await effects.delete_snapshot(parse_principal(attempt.canister), attempt.snapshot_id)
-    return committed_set(records)
+    name = reserved_set(records, repository)
+    if name is not None and name in repository.unfinished_names():
+        writer: SetWriter = repository.resume_set(name)
+        await asyncio.to_thread(writer.abandon)
+    await delete_own_snapshots(effects)
 
 
-def _final(record: Record) -> Path:
-    return Path(record.fields["path"])
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+async def delete_own_snapshots(effects: Effects) -> None:
+    """Delete every snapshot that this operation took. Raises Rejected, NetworkError."""
+    for attempt in attempts(effects.journal.records, TAKE_SNAPSHOT):
+        canister = parse_principal(attempt.canister)
+        if attempt.snapshot_id in snapshots_of_operation(effects, canister):
+            assert attempt.snapshot_id is not None
+            await effects.delete_snapshot(canister, attempt.snapshot_id)

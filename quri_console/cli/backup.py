@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,7 @@ from quri_console.errors import ExitCode, QuriError, UsageError
 from quri_console.units import parse_duration
 
 if TYPE_CHECKING:
+    from quri_console.backup.manifest import TakenMode
     from quri_console.backup.plan import BackupPlan
     from quri_console.console import Console
     from quri_console.effects.operation_files import Outcome
@@ -29,10 +30,18 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
 @click.option("--all", "every", is_flag=True, help="All canisters of the configuration; so does naming none.")
 @click.option(
     "--mode",
-    type=click.Choice(["stop", "hot"]),
+    type=click.Choice(["stop", "hot", "reuse", "metadata"]),
     default="stop",
     show_default=True,
-    help="Stop the canister for the seconds that the snapshot takes, or take it while it runs.",
+    help="stop: stopped for the seconds that the snapshot takes; hot: taken while it runs; reuse: copy the snapshot "
+    "that --snapshot names; metadata: without state, what a monitor without rights can see.",
+)
+@click.option(
+    "--snapshot",
+    "snapshots",
+    multiple=True,
+    metavar="[CANISTER=]ID",
+    help="With --mode reuse: the snapshot to copy, in hex; may be repeated.",
 )
 @click.option(
     "--stop-timeout",
@@ -55,21 +64,51 @@ def command(
     /,
     canisters: tuple[str, ...],
     every: bool,
-    mode: Literal["stop", "hot"],
+    mode: TakenMode,
     stop_timeout: float,
+    snapshots: tuple[str, ...],
     **options: bool | str | None,
 ) -> int:
     """Copy the whole state of each CANISTER (name or id) into the repository: module, memories, settings.
 
-    A canister that runs is stopped for seconds and has its status back before the download begins. One
-    canister's failure leaves the others alone; the exit code is then 3.
+    A canister that runs is stopped for seconds and has its status back before the download begins; the members of a
+    group are stopped together. One canister's failure leaves the others alone; the exit code is then 3.
+
+    \b
+    Examples:
+      quri-console backup
+      quri-console backup rune-engine registry --reason "before the upgrade"
+      quri-console backup registry --mode reuse --snapshot 0000000000000000ffffffffffc000000101
     """
     if every and canisters:
         raise UsageError("backup takes canisters or --all, not both")
     if stop_timeout <= 0:
         raise UsageError("--stop-timeout must be more than 0")
+    if (mode == "reuse") != bool(snapshots):
+        raise UsageError("--mode reuse and --snapshot go together")
     request = BackupCommand(invocation.console(), canisters, mode, stop_timeout, options)
+    request.snapshots = named_snapshots(snapshots, canisters)
     return asyncio.run(request.run())
+
+
+def named_snapshots(given: tuple[str, ...], canisters: tuple[str, ...]) -> dict[str, str]:
+    """Snapshot ids by canister name, from `NAME=ID`, or `ID` where one canister is named. Raises UsageError."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, _, identifier = text.rpartition("=")
+        if not name and len(canisters) == 1:
+            name = canisters[0]
+        try:
+            bytes.fromhex(identifier)
+        except ValueError:
+            identifier = ""
+        if not name or not identifier:
+            raise UsageError(
+                f"{text!r} names no snapshot",
+                next_step="Write CANISTER=ID with the id in hex, as `icp canister snapshot list CANISTER` shows it.",
+            )
+        found[name] = identifier
+    return found
 
 
 class BackupCommand:
@@ -79,13 +118,14 @@ class BackupCommand:
         self,
         console: Console,
         canisters: tuple[str, ...],
-        mode: Literal["stop", "hot"],
+        mode: TakenMode,
         stop_timeout_seconds: float,
         options: dict[str, bool | str | None],
     ) -> None:
         self.console = console
         self.canisters = canisters
-        self.mode: Literal["stop", "hot"] = mode
+        self.mode: TakenMode = mode
+        self.snapshots: dict[str, str] = {}
         self.stop_timeout_seconds = stop_timeout_seconds
         self.as_json = bool(options["as_json"])
         self.dry_run = bool(options["dry_run"])
@@ -96,7 +136,10 @@ class BackupCommand:
     async def run(self) -> int:
         """Plan, show, ask where asking is due, back up, tell how it ended; the exit code."""
         plan = await self.console.plan_backup(
-            self.canisters, mode=self.mode, stop_timeout_seconds=self.stop_timeout_seconds
+            self.canisters,
+            mode=self.mode,
+            stop_timeout_seconds=self.stop_timeout_seconds,
+            snapshots=self.snapshots,
         )
         if not (self.as_json and self.dry_run):
             _show_plan(plan)
@@ -137,6 +180,7 @@ class BackupCommand:
             self.canisters,
             mode=self.mode,
             stop_timeout_seconds=self.stop_timeout_seconds,
+            snapshots=self.snapshots,
             confirmation=confirmation,
             force=self.force,
             reason=self.reason,

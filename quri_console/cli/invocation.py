@@ -30,6 +30,7 @@ class Invocation:
             network=self.network,
             read_only=self.read_only,
             passphrase=cache(_ask_passphrase) if sys.stdin.isatty() else None,
+            repository_passphrase=cache(_ask_repository_passphrase) if sys.stdin.isatty() else None,
         )
 
 
@@ -37,3 +38,9 @@ def _ask_passphrase() -> str:
     import click
 
     return str(click.prompt("Passphrase of the key", hide_input=True, err=True))
+
+
+def _ask_repository_passphrase() -> str:
+    import click
+
+    return str(click.prompt("Passphrase of the repository", hide_input=True, err=True))

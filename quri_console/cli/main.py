@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 import sys
 from pathlib import Path
@@ -18,11 +19,24 @@ PROGRAM = "quri-console"
 
 # verb → what it does; its module quri_console.cli.<verb> has the click command `command` and is imported on use.
 COMMANDS = {
+    "init": "Make the repository, encrypted or in the clear.",
     "status": "Show the fleet: health, cycles, runway, age of every number.",
     "backup": "Copy canisters' whole state into the repository.",
     "list": "List the backups in the repository.",
     "show": "Show what one backup holds.",
+    "ls": "List the files of a backup, with their sizes.",
+    "cat": "Write out one file of a backup.",
+    "export": "Write a canister's copy as a snapshot directory that icp uploads.",
+    "import": "Take over snapshot directories, legacy backups and archives.",
+    "diff": "Compare two of backup, archive, snapshot and live canister, to the page of memory.",
     "verify": "Read backups again and compare every byte with their manifest.",
+    "check": "Check the whole repository, and name the backups that damage reaches.",
+    "repair": "Put right what can be put right in a damaged repository.",
+    "archive": "Seal one backup into one portable file.",
+    "key": "List, add, remove and rotate what opens an encrypted repository.",
+    "pin": "Keep a backup from being forgotten and pruned.",
+    "forget": "Hide backups, by name or by the retention policy, and bring them back.",
+    "prune": "Delete what was forgotten long ago, and the chunks that no backup needs.",
     "restore": "Bring a canister back from a backup, with dry run, proof and way back.",
     "rollback": "Undo a restore by its safety snapshot.",
     "operations": "List, show, resume and abort backups and restores.",
@@ -46,7 +60,9 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        return cast("click.Command", importlib.import_module(f"quri_console.cli.{cmd_name}").command)
+        # no module can be called like a word of the language
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        return cast("click.Command", importlib.import_module(f"quri_console.cli.{module}").command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -8,12 +8,13 @@ import sys
 import time
 import traceback
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TextIO
 
 from quri_console.errors import QuriError
 from quri_console.progress import Progress, ProgressEvent
 from quri_console.render.escape import escape, escape_lines
+from quri_console.render.spans import Line
 from quri_console.units import format_bytes, format_duration
 
 # (text, role) or plain text; roles are those of render.table
@@ -27,6 +28,9 @@ _SGR = {
     "status-unknown": "35",
     "stale": "2",
     "muted": "2",
+    "delta-up": "32",
+    "delta-down": "31",
+    "delta-changed": "33",
     "heading": "1",
     "error": "1;31",
 }
@@ -46,6 +50,14 @@ def painted(text: str, role: str, stream: TextIO) -> str:
 def say(text: str = "", *, role: str = "plain") -> None:
     """One line to standard output; everything in it that came from outside must be escaped already."""
     sys.stdout.write(painted(text, role, sys.stdout) + "\n")
+
+
+def show_lines(lines: Iterable[Line], *, stream: TextIO | None = None) -> None:
+    """Lines of `render` to a stream, standard output unless given."""
+    to = stream or sys.stdout
+    for line in lines:
+        to.write("".join(painted(span.text, span.role, to) for span in line) + "\n")
+    to.flush()
 
 
 def show_json(value: Any) -> None:

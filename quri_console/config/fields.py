@@ -78,6 +78,17 @@ class Table:
             raise self.fault(field, "is missing", allowed=allowed)
         return value
 
+    def texts(self, field: str, allowed: str) -> tuple[str, ...]:
+        """An array of non-empty texts, at least one."""
+        value = self._take(field)
+        if value is None:
+            raise self.fault(field, "is missing", allowed=allowed)
+        if not isinstance(value, list):
+            self._wrong_type(field, value, allowed)
+        if not value or not all(isinstance(item, str) and item.strip() for item in value):
+            raise self.fault(field, "must hold texts", allowed=allowed)
+        return tuple(value)
+
     def choice(self, field: str, choices: tuple[str, ...], default: str) -> str:
         """One of a few words."""
         allowed = f"Allowed: {', '.join(choices)}."

@@ -16,6 +16,7 @@ from quri_console.config.model import (
     Config,
     Criticality,
     Duty,
+    GroupConfig,
     IdentityConfig,
     MonitorConfig,
     NetworkConfig,
@@ -25,17 +26,19 @@ from quri_console.config.model import (
 )
 from quri_console.config.places import Paths
 from quri_console.config.principal_text import principal_fault
+from quri_console.config.retention import retention_of
 from quri_console.errors import ConfigError
 from quri_console.units import DAY_SECONDS, format_cycles, format_duration
 
 # The tables every version keeps to; those this version does not read yet are refused by name.
-TOP_TABLES = ("networks", "identities", "canisters", "monitor", "repository", "paths")
-LATER_TABLES = ("groups", "alerts", "channels", "retention", "schedules", "ui", "contacts")
+TOP_TABLES = ("networks", "identities", "canisters", "monitor", "repository", "groups", "retention", "paths")
+LATER_TABLES = ("alerts", "channels", "schedules", "ui", "contacts")
 
 MAX_CONFIG_BYTES = 4 << 20
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NAME_RULE = "A name has up to 64 letters, digits, '.', '_' and '-', and starts with a letter or a digit."
+KEPT_ON_CHAIN: dict[Criticality, int] = {"high": 1, "medium": 0, "low": 0}
 _THRESHOLD_FIELDS = ("warning", "critical", "runway_warning", "runway_critical")
 
 
@@ -55,14 +58,17 @@ def load_config(path: Path) -> Config:
     root.done(TOP_TABLES, reserved=LATER_TABLES)
     paths = _paths(root.table("paths"))
     monitor = _monitor(root.table("monitor"))
+    canisters = _canisters(root.table("canisters"), monitor.thresholds)
     return Config(
         path=path,
         networks=_networks(root),
         identities=_identities(root.table("identities")),
-        canisters=_canisters(root.table("canisters"), monitor.thresholds),
+        canisters=canisters,
         monitor=monitor,
         repository=_repository(root.table("repository"), paths),
         paths=paths,
+        groups=_groups(root.table("groups"), canisters),
+        retention=retention_of(root.table("retention")),
     )
 
 
@@ -102,7 +108,7 @@ def _networks(root: Table) -> tuple[NetworkConfig, ...]:
 
 def _network(table: Table) -> NetworkConfig:
     _check_name(table)
-    table.done(("url", "root_key", "production"))
+    table.done(("url", "root_key", "production", "proxy"))
     allowed = 'Allowed: an address like "https://icp-api.io" or "http://127.0.0.1:4943".'
     url = table.required_text("url", allowed)
     loopback = _check_url(table, url, allowed)
@@ -110,7 +116,16 @@ def _network(table: Table) -> NetworkConfig:
     production = table.boolean("production", default=True)
     shows_mainnet = root_key is None or (isinstance(root_key, bytes) and is_mainnet_root_key(root_key))
     # mainnet is production whatever the file says
-    return NetworkConfig(table.name, url.rstrip("/"), root_key, production or shows_mainnet)
+    return NetworkConfig(table.name, url.rstrip("/"), root_key, production or shows_mainnet, _proxy(table))
+
+
+def _proxy(table: Table) -> str | None:
+    allowed = "Allowed: the id of a proxy canister that this tool's identity may use."
+    proxy = table.text("proxy", allowed)
+    fault = principal_fault(proxy) if proxy is not None else None
+    if fault is not None:
+        raise table.fault("proxy", f"is {proxy!r}", why=fault, allowed=allowed)
+    return proxy
 
 
 def _check_url(table: Table, url: str, allowed: str) -> bool:
@@ -177,19 +192,42 @@ def _canisters(table: Table, thresholds: Thresholds) -> tuple[CanisterConfig, ..
 
 def _canister(table: Table, thresholds: Thresholds) -> CanisterConfig:
     _check_name(table)
-    table.done(("id", "criticality", "health_query", *_THRESHOLD_FIELDS))
+    table.done(("id", "criticality", "health_query", "export_method", "keep_on_chain", *_THRESHOLD_FIELDS))
     allowed = 'Allowed: a canister id like "ryjl3-tyaaa-aaaaa-aaaba-cai".'
     canister_id = table.required_text("id", allowed)
     fault = principal_fault(canister_id)
     if fault is not None:
         raise table.fault("id", f"is {canister_id!r}", why=fault, allowed=allowed)
+    criticality = cast("Criticality", table.choice("criticality", get_args(Criticality), "medium"))
     return CanisterConfig(
         name=table.name,
         id=canister_id,
-        criticality=cast("Criticality", table.choice("criticality", get_args(Criticality), "medium")),
+        criticality=criticality,
         thresholds=_thresholds(table, thresholds),
         health_query=table.text("health_query", 'Allowed: the name of a query without arguments, like "health".'),
+        export_method=table.text("export_method", 'Allowed: the name of a query like "export_state".'),
+        keep_on_chain=table.integer("keep_on_chain", KEPT_ON_CHAIN[criticality], low=0, high=5),
     )
+
+
+def _groups(table: Table, canisters: tuple[CanisterConfig, ...]) -> tuple[GroupConfig, ...]:
+    known = {canister.name for canister in canisters}
+    groups: list[GroupConfig] = []
+    for entry in table.tables():
+        _check_name(entry)
+        entry.done(("canisters",))
+        allowed = (
+            'Allowed: names of [canisters.NAME] tables in the order to start them, like ["registry", "rune-engine"].'
+        )
+        names = entry.texts("canisters", allowed)
+        taken = {name for group in groups for name in group.canisters}
+        for name in names:
+            if name not in known:
+                raise entry.fault("canisters", f"names {name!r}, which is no canister here", allowed=allowed)
+            if name in taken or names.count(name) > 1:
+                raise entry.fault("canisters", f"names {name!r} again", why="a canister has one group", allowed=allowed)
+        groups.append(GroupConfig(entry.name, names))
+    return tuple(groups)
 
 
 def _monitor(table: Table) -> MonitorConfig:
@@ -248,8 +286,13 @@ def _reversed(table: Table, prefix: str, critical: str, warning: str, quantity: 
 
 
 def _repository(table: Table, paths: Paths) -> RepositoryConfig:
-    table.done(("path",))
-    return RepositoryConfig(table.file("path", "Allowed: the path of a folder.") or paths.repository)
+    table.done(("path", "compression_level", "identity", "passphrase_file"))
+    return RepositoryConfig(
+        table.file("path", "Allowed: the path of a folder.") or paths.repository,
+        table.integer("compression_level", 3, low=1, high=19),
+        table.file("identity", "Allowed: the path of an age identity file, or of an ssh private key."),
+        table.file("passphrase_file", "Allowed: the path of a file that holds the passphrase as its only line."),
+    )
 
 
 def _paths(table: Table) -> Paths:

@@ -36,6 +36,8 @@ class NetworkConfig:
     url: str
     root_key: bytes | Literal["fetch"] | None = None
     production: bool = True
+    proxy: str | None = None
+    """The canister through which canisters' histories are read: the network tells them to canisters only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,19 @@ class CanisterConfig:
     criticality: Criticality = "medium"
     thresholds: Thresholds = Thresholds()
     health_query: str | None = None
+    export_method: str | None = None
+    """The query whose answer goes into backups beside the state; None looks for one by its usual names."""
+    keep_on_chain: int = 0
+    """How many of this tool's newest snapshots a backup leaves on chain: the fast way back."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupConfig:
+    """Canisters that belong together: stopped together, so that their copies are one cut, started in this order."""
+
+    name: str
+    canisters: tuple[str, ...]
+    """Names, each in one group at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +94,43 @@ class MonitorConfig:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryConfig:
-    """Where backups are kept."""
+    """Where backups are kept, how new ones are compressed (zstd level), and what opens an encrypted repository."""
 
     path: Path
+    compression_level: int = 3
+    identity: Path | None = None
+    """An age identity file or ssh private key that only its owner may read."""
+    passphrase_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRules:
+    """What `forget --policy` keeps of a canister's backups; None where the defaults of its criticality hold."""
+
+    keep_last: int | None = None
+    keep_hourly: int | None = None
+    keep_daily: int | None = None
+    keep_weekly: int | None = None
+    keep_monthly: int | None = None
+    keep_yearly: int | None = None
+    keep_within_seconds: float | None = None
+    """Everything as young as this, counted back from the newest backup, is kept."""
+    minimum_age_seconds: float | None = None
+    """Younger backups are never forgotten by policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionConfig:
+    """What is kept of canisters of each criticality, and for how long what was forgotten can be brought back."""
+
+    high: RetentionRules = RetentionRules()
+    medium: RetentionRules = RetentionRules()
+    low: RetentionRules = RetentionRules()
+    grace_seconds: float = 7 * DAY_SECONDS
+
+    def rules(self, criticality: Criticality) -> RetentionRules:
+        """The rules of a criticality."""
+        return {"high": self.high, "medium": self.medium, "low": self.low}[criticality]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +144,12 @@ class Config:
     monitor: MonitorConfig
     repository: RepositoryConfig
     paths: Paths
+    groups: tuple[GroupConfig, ...] = ()
+    retention: RetentionConfig = RetentionConfig()
+
+    def group_of(self, canister: str) -> str:
+        """The group that a canister belongs to, by name; empty when it belongs to none."""
+        return next((group.name for group in self.groups if canister in group.canisters), "")
 
     def network(self, name: str | None = None) -> NetworkConfig:
         """The network of that name; without a name the first of the file. Raises UsageError."""

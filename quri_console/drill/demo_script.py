@@ -98,7 +98,7 @@ class _Story:
         await self._finish(await self._console.start_backup([CANISTER]))
         newest = self._console.backups()[0]
         verification = self._console.verify(newest.name)
-        self._prove(verification.total_bytes > 0, f"{newest.name} reads back as its digests say")
+        self._prove(verification.ok and verification.logical_bytes > 0, f"{newest.name} reads back as its digests say")
 
     async def _damage(self, before: Evidence) -> Evidence:
         self._step(f"Damage {CANISTER} by a real update call: corrupt({DAMAGED_RUNES})")

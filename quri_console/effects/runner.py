@@ -41,6 +41,8 @@ class Key:
 
     pem: bytes
     passphrase: str | None = None
+    repository_passphrase: str | None = None
+    """What opens an encrypted repository, where no key file of the configuration does."""
 
     def __repr__(self) -> str:
         return "Key(…)"
@@ -96,7 +98,11 @@ def start_runner(files: OperationFiles, module: str, key: Key) -> None:
         os.close(lock)
     _started.append(process)
     assert process.stdin is not None
-    document = {"pem": key.pem.decode("ascii", "replace"), "passphrase": key.passphrase}
+    document = {
+        "pem": key.pem.decode("ascii", "replace"),
+        "passphrase": key.passphrase,
+        "repository": key.repository_passphrase,
+    }
     try:
         process.stdin.write(json.dumps(document).encode())
         process.stdin.close()
@@ -185,4 +191,4 @@ async def _work(work: Work, running: Running) -> Finished:
 def read_key(stdin: BinaryIO) -> Key:
     """The key that the parent wrote; read to the end, so that the pipe holds nothing afterwards."""
     document = json.loads(stdin.read())
-    return Key(document["pem"].encode(), document["passphrase"])
+    return Key(document["pem"].encode(), document["passphrase"], document["repository"])

@@ -70,6 +70,9 @@ def _canister(part: CanisterPlan, stop_timeout_seconds: float) -> tuple[Line, ..
         ),
         (Span(f"    {' → '.join(part.steps)}"),),
     ]
+    if any(step.startswith("keep") for step in part.steps):
+        burn = format_cycles(part.bill.storage_cycles_per_day)
+        lines.append((Span(f"    What stays on chain costs ≈ {burn} cycles a day.", "muted"),))
     if "stop" in part.steps:
         limit = format_duration(stop_timeout_seconds)
         lines.append((Span(f"    It is down for seconds. If it has not stopped after {limit}, it is started again."),))

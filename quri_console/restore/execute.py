@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 
 from quri_console.clock import Clock
 from quri_console.effects.calls import LOAD_SNAPSHOT, UPLOAD_METADATA
@@ -15,6 +14,7 @@ from quri_console.errors import NetworkError, QuriError, RefusedBySafetyRule
 from quri_console.ic.management.read import canister_status
 from quri_console.ic.rejection import Rejected
 from quri_console.progress import Progress, ProgressEvent
+from quri_console.repository.store import Repository
 from quri_console.restore.health import Unhealthy, ask_health
 from quri_console.restore.plan import RestorePlan
 from quri_console.restore.sources import RestorePoint, open_point
@@ -56,14 +56,16 @@ class RestoreReport:
         }
 
 
-async def execute(plan: RestorePlan, effects: Effects, *, clock: Clock, progress: Progress) -> RestoreReport:
+async def execute(
+    plan: RestorePlan, effects: Effects, repository: Repository, *, clock: Clock, progress: Progress
+) -> RestoreReport:
     """Restore by upload, from the start or from where the journal says that an earlier process stopped.
 
     Raises CorruptionError and RefusedBySafetyRule before any effect, StopTimedOut with nothing changed,
     RestoreFailed that says in which state the canister is, EffectUndecided, Cancelled.
     """
     notes = list(await recover(effects))
-    point = await asyncio.to_thread(open_point, Path(plan.source.set_path), plan.canister, progress)
+    point = await asyncio.to_thread(open_point, repository, plan.source.set_path, plan.canister, progress)
     _require_same_backup(plan, point)
     try:
         if not any(load.may_have_happened for load in attempts(effects.journal.records, LOAD_SNAPSHOT)):

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quri_console.backup.bill import snapshot_bytes, storage_cycles_per_day
-from quri_console.backup.compare import Comparison, compare_backup_with_live
-from quri_console.backup.plan import BackupTarget, answered_soon, read_status
+from quri_console.backup.compare import compare_backup_with_live
+from quri_console.backup.comparison import Comparison
+from quri_console.backup.plan import answered_soon, read_status
+from quri_console.backup.target import BackupTarget
 from quri_console.clock import NANOSECONDS_PER_SECOND, Clock, utc_datetime
 from quri_console.effects.lock import lock_holder
 from quri_console.ic.agent import Agent
@@ -17,6 +19,7 @@ from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.management.read import list_canister_snapshots
 from quri_console.ic.management.types import CanisterStatus
 from quri_console.progress import Progress
+from quri_console.repository.store import Repository
 from quri_console.restore import preflight, words
 from quri_console.restore.bill import balances, charges_of_restore
 from quri_console.restore.health import health_query_of
@@ -53,7 +56,7 @@ class _Looked:
 
 
 async def plan_restore(
-    agent: Agent, wish: RestoreWish, *, repository: Path, locks: Path, clock: Clock, progress: Progress
+    agent: Agent, wish: RestoreWish, *, repository: Repository, locks: Path, clock: Clock, progress: Progress
 ) -> RestorePlan:
     """What restoring would do, cost and need; has no effects.
 
@@ -61,7 +64,7 @@ async def plan_restore(
     """
     root_key_hash = hashlib.sha256(agent.root_key).digest()
     set_path = await asyncio.to_thread(find, repository, wish.canister, wish.source, root_key_hash=root_key_hash)
-    point = await asyncio.to_thread(open_point, set_path, wish.canister, progress)
+    point = await asyncio.to_thread(open_point, repository, set_path, wish.canister, progress)
     async with answered_soon(agent):
         looked = await _look(agent, wish, clock)
     if wish.health_query is None:
@@ -131,7 +134,7 @@ def _plan(agent: Agent, wish: RestoreWish, point: RestorePoint, looked: _Looked,
 
 def _source(point: RestorePoint, taken_at_ns: int) -> Source:
     return Source(
-        set_path=str(point.set_path),
+        set_path=point.set_path,
         label=point.stored.label,
         taken_at_ns=taken_at_ns,
         mode=point.stored.mode,

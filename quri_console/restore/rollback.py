@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from quri_console.backup.plan import BackupTarget, read_status
+from quri_console.backup.plan import read_status
+from quri_console.backup.target import BackupTarget
 from quri_console.clock import Clock
 from quri_console.effects.calls import TAKE_SNAPSHOT
 from quri_console.effects.journal import Record

@@ -6,58 +6,100 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from quri_console.backup.browse import StoredCanister, latest_backup_of, open_backup, open_set, verify_canister
-from quri_console.backup.interchange import SnapshotDirectory, is_zero, iter_slices, read_snapshot_directory
-from quri_console.backup.manifest import MANIFEST_NAME
-from quri_console.errors import CorruptionError
+from quri_console.backup.browse import LATEST, StoredCanister, find_set, latest_backup_of, open_backup
+from quri_console.backup.interchange import slices_of
+from quri_console.backup.state import StoredState, state_bytes
+from quri_console.errors import CorruptionError, UsageError
 from quri_console.ic.encoding.principal import Principal
-from quri_console.progress import Progress
+from quri_console.progress import Progress, ProgressEvent
+from quri_console.repository.sets import BACKUPS_FOLDER, is_set_name, manifest_object
+from quri_console.repository.store import Repository
 from quri_console.restore.bill import Upload
-
-LATEST = "latest"
 
 
 @dataclass(frozen=True, slots=True)
 class RestorePoint:
-    """A canister's copy in a set, all of whose digests were checked a moment ago."""
+    """A canister's copy in a set, every byte of which was read and compared a moment ago."""
 
-    set_path: Path
+    set_path: str
     stored: StoredCanister
-    snapshot: SnapshotDirectory
+    state: StoredState
     manifest_sha256: bytes
     upload: Upload
 
     @property
     def state_bytes(self) -> int:
         """Size of the snapshot that it becomes on chain."""
-        return self.snapshot.state_bytes + sum(self.upload.chunks)
+        return state_bytes(self.state)
 
 
-def find(repository: Path, canister: Principal, source: str, *, root_key_hash: bytes) -> Path:
-    """The folder of the set called `source`, of the newest of this network that holds the canister, or at a path.
+def find(repository: Repository, canister: Principal, source: str, *, root_key_hash: bytes) -> str:
+    """Where the set called `source` lies, or the newest of this network that holds the canister, or one at a path.
 
     Raises BackupNotFound, UsageError, CorruptionError.
     """
     if source == LATEST:
-        return latest_backup_of(repository, canister, root_key_hash=root_key_hash).directory.parent
-    if "/" in source:
-        return open_set(Path(source).expanduser().resolve()).path
-    return open_backup(repository, source).path
+        name = latest_backup_of(repository, canister, root_key_hash=root_key_hash).set_name
+        return f"{repository.backend.location}/{BACKUPS_FOLDER}/{name}"
+    if "/" not in source:
+        return f"{repository.backend.location}/{BACKUPS_FOLDER}/{find_set(repository, source)}"
+    path = Path(source).expanduser().resolve()
+    opened, name = repository_at(repository, str(path))
+    return f"{opened.backend.location}/{BACKUPS_FOLDER}/{find_set(opened, name)}"
 
 
-def open_point(set_path: Path, canister: Principal, progress: Progress) -> RestorePoint:
-    """Verify every digest of the canister's files and measure what has to be sent. Raises CorruptionError."""
-    stored = verify_canister(set_path, canister, progress)
-    snapshot = read_snapshot_directory(stored.snapshot_directory, module_hash=stored.module_hash)
-    try:
-        manifest = hashlib.sha256((set_path / MANIFEST_NAME).read_bytes()).digest()
-        sent, skipped = [], 0
-        for part, data in iter_slices(snapshot):
-            if is_zero(data):
-                skipped += part.size
-            else:
-                sent.append(part.size)
-        chunks = tuple(snapshot.chunk_path(digest).stat().st_size for digest in snapshot.metadata.wasm_chunk_store)
-    except OSError as error:
-        raise CorruptionError(f"{set_path} cannot be read", why=str(error)) from error
-    return RestorePoint(set_path, stored, snapshot, manifest, Upload(tuple(sent), chunks, skipped))
+def repository_at(repository: Repository, set_path: str) -> tuple[Repository, str]:
+    """The repository of a set at a path, and the set's name; `repository` itself when it lies there.
+
+    Raises UsageError for a path that is no set of a repository, RepositoryMissing.
+    """
+    path = Path(set_path)
+    if path.parent.name != BACKUPS_FOLDER or not is_set_name(path.name):
+        raise UsageError(
+            f"{path} is no backup in a repository",
+            next_step="Name a backup from `quri-console list`, or the path REPOSITORY/backups/SET. Folders and "
+            "archives from elsewhere come in by `quri-console import`.",
+        )
+    root = path.parent.parent
+    if str(root) == repository.backend.location:
+        return repository, path.name
+    return repository.another(root), path.name
+
+
+def open_point(repository: Repository, set_path: str, canister: Principal, progress: Progress) -> RestorePoint:
+    """Read every byte of the canister's copy, compare it, and measure what has to be sent.
+
+    Raises CorruptionError, NoState, UsageError, WrongKey.
+    """
+    opened, name = repository_at(repository, set_path)
+    stored = open_backup(opened, name).canister(canister)
+    state = stored.require_state()
+    manifest = hashlib.sha256(opened.backend.get(manifest_object(name))).digest()
+    return RestorePoint(set_path, stored, state, manifest, _read_through(stored, state, progress))
+
+
+def _read_through(stored: StoredCanister, state: StoredState, progress: Progress) -> Upload:
+    total, done, skipped = state_bytes(state), 0, 0
+    sent: list[int] = []
+    module = hashlib.sha256()
+    for part in slices_of(state.metadata):
+        data = state.read(part)
+        if part.blob == "wasm_module":
+            module.update(data)
+        if state.is_zero(part):
+            skipped += part.size
+        else:
+            sent.append(part.size)
+        done += part.size
+        progress.report(ProgressEvent("verify", done, total, "bytes", subject=stored.name))
+    if module.digest() != stored.module_hash:
+        raise CorruptionError(
+            f"The module of {stored.label} does not have the hash that the manifest names",
+            next_step="Use another backup.",
+        )
+    chunks = []
+    for digest in state.metadata.wasm_chunk_store:
+        if hashlib.sha256(state.chunk(digest)).digest() != digest:
+            raise CorruptionError(f"A chunk of the chunk store of {stored.label} does not have its hash")
+        chunks.append(state.chunk_bytes(digest))
+    return Upload(tuple(sent), tuple(chunks), skipped)

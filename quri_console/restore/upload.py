@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Iterator
 from dataclasses import replace
 
-from quri_console.backup.interchange import Slice, is_zero, iter_slices
+from quri_console.backup.interchange import Slice, slices_of
 from quri_console.effects.calls import UPLOAD_CHUNK, UPLOAD_METADATA, UPLOAD_SLICE
 from quri_console.effects.perform import Effects
 from quri_console.effects.replay import DONE, attempts, snapshots_made
@@ -50,25 +50,27 @@ class Uploader:
 
     async def _send_all(self, identifier: bytes) -> None:
         sent = _sent(self._effects, identifier)
+        state = self._point.state
         slices = (
-            (part, data)
-            for part, data in iter_slices(self._point.snapshot)
-            if not is_zero(data) and (part.blob, part.offset) not in sent
+            part
+            for part in slices_of(state.metadata)
+            if (part.blob, part.offset) not in sent and not state.is_zero(part)
         )
         await _at_once([self._send_slices(identifier, slices) for _ in range(UPLOADS_AT_ONCE)])
-        chunks = iter(self._point.snapshot.metadata.wasm_chunk_store)
+        chunks = iter(state.metadata.wasm_chunk_store)
         missing = (digest for digest in chunks if digest.hex() not in sent)
         await _at_once([self._send_chunks(identifier, missing) for _ in range(UPLOADS_AT_ONCE)])
 
-    async def _send_slices(self, identifier: bytes, slices: Iterator[tuple[Slice, bytes]]) -> None:
-        for part, data in slices:
+    async def _send_slices(self, identifier: bytes, slices: Iterator[Slice]) -> None:
+        for part in slices:
+            data = await asyncio.to_thread(self._point.state.read, part)
             await self._effects.upload_snapshot_slice(self._canister, identifier, part.blob, part.offset, data)
             self._sent_bytes += len(data)
             self._report()
 
     async def _send_chunks(self, identifier: bytes, digests: Iterator[bytes]) -> None:
         for digest in digests:
-            data = await asyncio.to_thread(self._point.snapshot.chunk_path(digest).read_bytes)
+            data = await asyncio.to_thread(self._point.state.chunk, digest)
             await self._effects.upload_snapshot_chunk(self._canister, identifier, data)
             self._sent_bytes += len(data)
             self._report()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quri_console.backup.compare import Comparison, Pair
+from quri_console.backup.comparison import NO_MODULE, ChangedMembers, Comparison, Pair
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.ic.management.types import CanisterStatus
 from quri_console.restore.plan import Difference
@@ -20,10 +20,12 @@ _SIZES = (
 def differences(comparison: Comparison) -> tuple[Difference, ...]:
     """What differs between backup and live canister, in words; equal facts are left out."""
     found = [*_module(comparison), *_sizes(comparison), *_settings(comparison)]
-    found.append(
-        Difference("cycles", format_cycles(comparison.cycles.left), format_cycles(comparison.cycles.right), False)
-    )
+    found.append(Difference("cycles", _cycles(comparison.cycles.left), _cycles(comparison.cycles.right), False))
     return tuple(found)
+
+
+def _cycles(cycles: int | None) -> str:
+    return UNKNOWN if cycles is None else format_cycles(cycles)
 
 
 def _module(comparison: Comparison) -> list[Difference]:
@@ -34,16 +36,14 @@ def _module(comparison: Comparison) -> list[Difference]:
 
 
 def _hash(digest: bytes | None) -> str:
-    return "none" if digest is None else f"{digest.hex()[:16]}…"
+    if digest is None:
+        return UNKNOWN
+    return "none" if digest == NO_MODULE else f"{digest.hex()[:16]}…"
 
 
 def _sizes(comparison: Comparison) -> list[Difference]:
-    pairs: list[tuple[str, Pair[int | None]]] = [(name, getattr(comparison, field)) for name, field in _SIZES]
-    return [
-        Difference(name, _size(pair.left), _size(pair.right), True)
-        for name, pair in pairs
-        if pair.differs and None not in (pair.left, pair.right)
-    ]
+    pairs: list[tuple[str, Pair[int]]] = [(name, getattr(comparison, field)) for name, field in _SIZES]
+    return [Difference(name, _size(pair.left), _size(pair.right), True) for name, pair in pairs if pair.differs]
 
 
 def _size(size: int | None) -> str:
@@ -53,10 +53,11 @@ def _size(size: int | None) -> str:
 def _settings(comparison: Comparison) -> list[Difference]:
     found = [
         Difference(setting.name.replace("_", " "), _setting(setting.left), _setting(setting.right), False)
-        for setting in comparison.settings
+        for setting in comparison.settings or ()
     ]
-    added = (Difference("controller", UNKNOWN, p.to_str(), False) for p in comparison.controllers_added)
-    removed = (Difference("controller", p.to_str(), UNKNOWN, False) for p in comparison.controllers_removed)
+    controllers = comparison.controllers or ChangedMembers()
+    added = (Difference("controller", UNKNOWN, p.to_str(), False) for p in controllers.added)
+    removed = (Difference("controller", p.to_str(), UNKNOWN, False) for p in controllers.removed)
     return [*found, *added, *removed]
 
 

@@ -2,44 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from quri_console.backup.capture import DEFAULT_STOP_TIMEOUT_SECONDS, BackupRequest, BackupSet, CaptureFailure
-from quri_console.backup.manifest import Mode, read_manifest
-from quri_console.backup.plan import BackupPlan, BackupTarget, plan_backup
-from quri_console.config import Config
+from quri_console.backup.backup_set import DEFAULT_STOP_TIMEOUT_SECONDS, BackupRequest, BackupSet
+from quri_console.backup.manifest import Manifest, TakenMode
+from quri_console.backup.plan import BackupPlan, plan_backup
+from quri_console.backup.take import CaptureFailure
+from quri_console.backup.target import BackupTarget
+from quri_console.config import Config, NetworkConfig
+from quri_console.config.model import CanisterConfig
 from quri_console.effects.operation_files import OperationRequest
 from quri_console.effects.runner import Finished
 from quri_console.errors import ConfigError, ExitCode
 from quri_console.ic.encoding.principal import parse_principal
+from quri_console.repository.errors import RepositoryMissing
+from quri_console.repository.store import Repository
 from quri_console.service.connect import connect
+from quri_console.service.repositories import open_repository
 from quri_console.service.session import Session
 
 
-def backup_targets(config: Config, names: Sequence[str]) -> tuple[BackupTarget, ...]:
-    """The canisters with these names or ids, each once, or the whole fleet. Raises UsageError, ConfigError."""
+def backup_targets(
+    config: Config, names: Sequence[str], snapshots: Mapping[str, str] | None = None
+) -> tuple[BackupTarget, ...]:
+    """The canisters with these names or ids, each once, or the whole fleet, in the order of the groups.
+
+    `snapshots` are ids in hex by canister name, for mode `reuse`. Raises UsageError, ConfigError.
+    """
     wanted = [config.canister(name) for name in names] if names else list(config.canisters)
     if not wanted:
         raise ConfigError(
             f"{config.path} names no canister, so there is nothing to back up",
             next_step="Add a [canisters.NAME] table with its id.",
         )
-    return tuple(BackupTarget(parse_principal(canister.id), canister.name) for canister in dict.fromkeys(wanted))
+    order = {name: place for group in config.groups for place, name in enumerate(group.canisters)}
+    wanted = sorted(dict.fromkeys(wanted), key=lambda canister: order.get(canister.name, 0))
+    return tuple(_target(config, canister, snapshots or {}) for canister in wanted)
+
+
+def _target(config: Config, canister: CanisterConfig, snapshots: Mapping[str, str]) -> BackupTarget:
+    return BackupTarget(
+        canister=parse_principal(canister.id),
+        name=canister.name,
+        group=config.group_of(canister.name),
+        keep_on_chain=canister.keep_on_chain,
+        export_method=canister.export_method,
+        reuse=bytes.fromhex(snapshots[canister.name]) if canister.name in snapshots else None,
+    )
 
 
 async def plan_of_backup(
-    session: Session, names: Sequence[str], *, mode: Mode, stop_timeout_seconds: float
+    session: Session,
+    names: Sequence[str],
+    *,
+    mode: TakenMode,
+    stop_timeout_seconds: float,
+    snapshots: Mapping[str, str] | None = None,
 ) -> BackupPlan:
     """What backing these canisters up would do and cost. Raises UsageError, ConfigError, NetworkError."""
-    targets = backup_targets(session.config, names)
+    targets = backup_targets(session.config, names, snapshots)
+    try:
+        repository: Repository | Path = open_repository(
+            session.config, session.clock, ask_passphrase=session.repository_passphrase
+        )
+    except RepositoryMissing:
+        repository = session.config.repository.path
     identity = session.config.require_identity("backup")
     async with await connect(session.network, identity, session.clock, passphrase=session.passphrase) as agent:
         return await plan_backup(
             agent,
             targets,
             network=session.network.name,
-            repository=session.config.repository.path,
+            repository=repository,
             mode=mode,
             stop_timeout_seconds=stop_timeout_seconds,
         )
@@ -50,24 +85,28 @@ def confirmed_names(targets: Sequence[BackupTarget]) -> str:
     return ",".join(target.name for target in targets)
 
 
-def backup_request(config: Config, request: OperationRequest) -> BackupRequest:
+def backup_request(
+    config: Config, network: NetworkConfig, request: OperationRequest, repository: Repository
+) -> BackupRequest:
     """What an operation of kind `backup` captures; its parameters are those that `start_backup` wrote."""
     return BackupRequest(
         network=request.network,
-        repository=config.repository.path,
-        targets=backup_targets(config, request.canisters),
+        repository=repository,
+        targets=backup_targets(config, request.canisters, request.parameters.get("snapshots")),
         mode=request.parameters.get("mode", "stop"),
         stop_timeout_seconds=float(request.parameters.get("stop_timeout_seconds", DEFAULT_STOP_TIMEOUT_SECONDS)),
         operation=request.id,
+        compression_level=config.repository.compression_level,
+        proxy=None if network.proxy is None else parse_principal(network.proxy),
     )
 
 
-def already_committed(path: Path) -> Finished:
+def already_committed(manifest: Manifest) -> Finished:
     """How a resumed backup ends whose set was on disk before its process was killed."""
-    state = "partial" if read_manifest(path).partial else "whole"
-    exit_code = ExitCode.PARTIAL if state == "partial" else ExitCode.OK
-    result = {"backup": path.name, "path": str(path), "state": state}
-    return Finished(f"Backup {path.name} was complete already", result, exit_code)
+    state = "partial" if manifest.partial else "whole"
+    exit_code = ExitCode.PARTIAL if manifest.partial else ExitCode.OK
+    result = {"backup": manifest.name, "state": state}
+    return Finished(f"Backup {manifest.name} was complete already", result, exit_code)
 
 
 def finished_backup(result: BackupSet) -> Finished:
@@ -75,15 +114,16 @@ def finished_backup(result: BackupSet) -> Finished:
     names = ", ".join(entry.name for entry in result.captured)
     missing = "; ".join(f"{failure.target.name}: {failure.error}" for failure in result.failures)
     leftovers = "; ".join(f"{leftover.target.name}: {leftover.error}" for leftover in result.leftovers)
+    torn = "; ".join(f"{group.name} is not one cut: {group.reason}" for group in result.groups if not group.consistent)
     advice = (failure.error.next_step for failure in result.failures if failure.error.next_step)
     return Finished(
         what=f"Backup {result.name} holds {names}" + (f" and misses {len(result.failures)}" if missing else ""),
-        why=missing or (leftovers and f"Snapshots of ours are still on chain and cost cycles: {leftovers}"),
+        why=missing or torn or (leftovers and f"Snapshots of ours are still on chain and cost cycles: {leftovers}"),
         next_step=next(advice, ""),
         exit_code=ExitCode.PARTIAL if result.partial else ExitCode.OK,
         result={
             "backup": result.name,
-            "path": str(result.path),
+            "stored_bytes": result.stored_bytes,
             "state": "partial" if result.partial else "whole",
             "canisters": [
                 {
@@ -91,9 +131,15 @@ def finished_backup(result: BackupSet) -> Finished:
                     "id": entry.canister.to_str(),
                     "mode": entry.mode,
                     "state_bytes": entry.state_bytes,
+                    "new_bytes": entry.new_bytes,
+                    "cycles": entry.cycles_before - entry.cycles_after,
+                    "warnings": list(entry.warnings),
                     "module_sha256": entry.module_hash.hex(),
                 }
                 for entry in result.captured
+            ],
+            "groups": [
+                {"name": group.name, "consistent": group.consistent, "reason": group.reason} for group in result.groups
             ],
             "failures": [_failure(failure) for failure in result.failures],
             "left_on_chain": [_failure(leftover) for leftover in result.leftovers],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ from quri_console.service.following import (
 from quri_console.service.session import Session
 
 if TYPE_CHECKING:
-    from quri_console.backup.manifest import Mode
+    from quri_console.backup.manifest import TakenMode
     from quri_console.ic.encoding.principal import Principal
     from quri_console.restore.plan import RestorePlan
     from quri_console.restore.rollback import RollbackPlan
@@ -58,8 +58,9 @@ async def start_backup(
     session: Session,
     canisters: Sequence[str],
     *,
-    mode: Mode = "stop",
+    mode: TakenMode = "stop",
     stop_timeout_seconds: float = DEFAULT_STOP_TIMEOUT_SECONDS,
+    snapshots: Mapping[str, str] | None = None,
     confirmation: str = "",
     force: bool = False,
     reason: str | None = None,
@@ -87,7 +88,11 @@ async def start_backup(
         request,
         confirmation=confirmation,
         force=force,
-        parameters={"mode": mode, "stop_timeout_seconds": stop_timeout_seconds},
+        parameters={
+            "mode": mode,
+            "stop_timeout_seconds": stop_timeout_seconds,
+            "snapshots": dict(snapshots or {}),
+        },
     )
     return _start(session, request)
 
@@ -104,6 +109,7 @@ async def plan_restore(
     from quri_console.restore.planning import RestoreWish
     from quri_console.restore.planning import plan_restore as plan
     from quri_console.service.connect import as_shown, connect
+    from quri_console.service.repositories import open_repository
 
     target = session.config.canister(canister)
     identity = session.config.require_identity("operate")
@@ -120,7 +126,7 @@ async def plan_restore(
         return await plan(
             agent,
             wish,
-            repository=session.config.repository.path,
+            repository=open_repository(session.config, session.clock, ask_passphrase=session.repository_passphrase),
             locks=locks_folder(session.config),
             clock=session.clock,
             progress=NoProgress(),
@@ -215,7 +221,10 @@ def abort(session: Session, operation_id: str) -> OperationHandle:
     """
     require_writable_session(session, ABORT)
     handle = follow(session, operation_id)
-    if handle.outcome() is not None:
+    outcome = handle.outcome()
+    # a backup that the network left in the middle keeps what it copied, and its snapshot, to go on with
+    waits = outcome is not None and handle.request.kind == "backup" and outcome.exit_code == ExitCode.NETWORK
+    if outcome is not None and not waits:
         raise RefusedBySafetyRule(f"{handle.id} has ended", next_step=f"See: operations show {handle.id}.")
     if not handle.running():
         return _go_on(session, handle, ABORT)
@@ -232,7 +241,11 @@ def _go_on(session: Session, handle: OperationHandle, request: str) -> Operation
     outcome = files.outcome()
     if outcome is not None and outcome.exit_code in (ExitCode.OK, ExitCode.PARTIAL):
         raise RefusedBySafetyRule(f"{handle.id} has ended: {outcome.what}", next_step="Start a new operation instead.")
-    key = _key(session, _duty(files.request().duty))
+    asked = files.request()
+    key = _key(session, _duty(asked.duty))
+    if request != ABORT:
+        # a canister that was left stopped is started without it, so nothing is refused for want of it
+        key = _with_repository(session, key, asked.kind, required=False)
     files.remove_outcome()
     files.forget_requests()
     files.ask(request)
@@ -301,7 +314,7 @@ def _start(
     session: Session, request: OperationRequest, prepare: Callable[[OperationFiles], None] = lambda _: None
 ) -> OperationHandle:
     _require_nothing_left_stopped(session, request.canisters)
-    key = _key(session, _duty(request.duty))
+    key = _with_repository(session, _key(session, _duty(request.duty)), request.kind)
     files = OperationFiles.create(session.config.paths.operations, request)
     prepare(files)
     start_runner(files, RUNNER_MODULE, key)
@@ -334,6 +347,16 @@ def _key(session: Session, duty: Duty) -> Key:
     path = session.config.require_identity(duty).pem
     load_identity(path, ask if session.passphrase is not None else None)
     return Key(path.read_bytes(), asked[0] if asked else None)
+
+
+def _with_repository(session: Session, key: Key, kind: str, *, required: bool = True) -> Key:
+    """The key with the passphrase of the repository, where the work needs it and the runner cannot find it itself."""
+    from quri_console.service.repositories import passphrase_for_runner
+
+    if kind not in ("backup", "restore"):
+        return key
+    passphrase = passphrase_for_runner(session.config, session.repository_passphrase, required=required)
+    return dataclasses.replace(key, repository_passphrase=passphrase)
 
 
 def _duty(text: str) -> Duty:

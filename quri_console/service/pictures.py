@@ -72,17 +72,27 @@ def empty_picture(session: Session, error: QuriError) -> FleetStatus:
 
 
 def newest_backups(config: Config, network: str) -> Mapping[str, int]:
-    """When the newest undamaged backup of each canister was taken (ns since 1970), by canister id."""
+    """When the newest undamaged copy of each canister's state was taken (ns since 1970), by canister id.
+
+    Raises NotARepository, NewerFormat, CorruptionError, StorageFailed.
+    """
     if not config.repository.path.exists():
         # spares the import, too: most of `status`' time from history is imports
         return {}
-    from quri_console.backup.browse import list_backups
+    from quri_console.backup.summaries import list_backups, remaining
+    from quri_console.repository.errors import RepositoryMissing
+    from quri_console.service.repositories import open_repository
 
+    try:
+        repository = open_repository(config)
+    except RepositoryMissing:
+        return {}
     newest: dict[str, int] = {}
-    for backup in list_backups(config.repository.path):
-        if backup.network != network or backup.damage is not None:
+    for backup in remaining(list_backups(repository, config.paths.cache)):
+        if backup.network != network or backup.state == "damaged":
             continue
         for canister in backup.canisters:
-            taken_ns = round(canister.taken_at.timestamp() * NANOSECONDS_PER_SECOND)
-            newest[canister.canister_id] = max(taken_ns, newest.get(canister.canister_id, 0))
+            if canister.has_state:
+                taken_ns = round(canister.taken_at.timestamp() * NANOSECONDS_PER_SECOND)
+                newest[canister.canister_id] = max(taken_ns, newest.get(canister.canister_id, 0))
     return newest

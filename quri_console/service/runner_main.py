@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import sys
@@ -10,24 +11,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quri_console.backup.capture import back_up
-from quri_console.backup.resume import tidy_up
+from quri_console.backup.resume import committed_set, delete_own_snapshots, find_resumable, remove_unfinished
 from quri_console.config import Config, NetworkConfig, load_config
 from quri_console.effects.gate import Intention, OperationKind, admit
 from quri_console.effects.journal import JOURNAL_NAME, Record, read_records
 from quri_console.effects.lock import operate_lock
 from quri_console.effects.perform import Effects
 from quri_console.effects.recover import recover
-from quri_console.effects.runner import Finished, Running, run
+from quri_console.effects.runner import ABORT, Finished, Running, run
 from quri_console.errors import UsageError
 from quri_console.ic.agent import Agent
 from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.identity import identity_from_pem
+from quri_console.repository.errors import RepositoryMissing
+from quri_console.repository.homes import require_only_home
+from quri_console.repository.local import LocalBackend
+from quri_console.repository.locks import RepositoryLock, acquire
+from quri_console.repository.store import Repository, create_repository
 from quri_console.restore.execute import execute
 from quri_console.restore.plan import RestorePlan, plan_hash, read_plan
 from quri_console.restore.rollback import RollbackPlan, roll_back
 from quri_console.service.backups import already_committed, backup_request, confirmed_names, finished_backup
 from quri_console.service.connect import as_shown, root_key_of
 from quri_console.service.operations import locks_folder
+from quri_console.service.repositories import open_repository
 
 ADMITTED = "admitted"
 
@@ -76,6 +83,18 @@ class _Bench:
             self.agent, self.running.journal, permit, clock=self.running.clock, checkpoint=self.running.checkpoint
         )
 
+    def repository(self, *, create: bool = False) -> Repository:
+        """The configured repository; made in the clear when `create` and there is none. Raises as opening does."""
+        passphrase = self.running.key.repository_passphrase
+        ask = None if passphrase is None else lambda: passphrase
+        try:
+            return open_repository(self.config, self.running.clock, ask_passphrase=ask)
+        except RepositoryMissing:
+            if not create:
+                raise
+        create_repository(LocalBackend(self.config.repository.path), clock=self.running.clock)
+        return open_repository(self.config, self.running.clock)
+
     @contextlib.contextmanager
     def locked(self, *canisters: Principal) -> Iterator[None]:
         """Hold the canisters for this operation, in an order that cannot deadlock."""
@@ -105,19 +124,38 @@ async def work(running: Running) -> Finished:
 
 async def _backup(bench: _Bench) -> Finished:
     running = bench.running
-    request = backup_request(bench.config, running.request)
+    repository = bench.repository(create=True)
+    require_only_home(bench.config.paths.cache, repository.id, repository.backend.location)
+    request = backup_request(bench.config, bench.network, running.request, repository)
     effects = bench.effects("backup", canister=confirmed_names(request.targets))
     with bench.locked(*(target.canister for target in request.targets)):
         async with contextlib.aclosing(effects):
             await recover(effects)
+            if running.files.asked(ABORT):
+                await remove_unfinished(effects, repository)
+                running.checkpoint()
             # an earlier process of this operation may have been killed on either side of the commit
-            committed = await tidy_up(effects)
+            records = running.journal.records
+            committed = await asyncio.to_thread(committed_set, records, repository)
             if committed is not None:
+                await delete_own_snapshots(effects)
                 return already_committed(committed)
-            result = await back_up(
-                request, effects, clock=running.clock, progress=running.progress, checkpoint=running.checkpoint
-            )
+            holder = f"backup {running.request.id}"
+            with await asyncio.to_thread(acquire, repository.backend, "shared", holder, running.clock) as lock:
+                result = await back_up(
+                    request,
+                    effects,
+                    clock=running.clock,
+                    progress=running.progress,
+                    checkpoint=lambda: _look(running, lock),
+                    resumed=await asyncio.to_thread(find_resumable, records, repository),
+                )
     return finished_backup(result)
+
+
+def _look(running: Running, lock: RepositoryLock) -> None:
+    lock.refresh_if_due()
+    running.checkpoint()
 
 
 async def _restore(bench: _Bench) -> Finished:
@@ -126,7 +164,7 @@ async def _restore(bench: _Bench) -> Finished:
     effects = bench.effects("restore", canister=plan.name, shown=plan.hash, root_key_hash=plan.root_key_hash)
     with bench.locked(plan.canister):
         async with contextlib.aclosing(effects):
-            report = await execute(plan, effects, clock=running.clock, progress=running.progress)
+            report = await execute(plan, effects, bench.repository(), clock=running.clock, progress=running.progress)
     return Finished(f"{plan.name} was restored from {plan.source.label}", report.result())
 
 

@@ -19,3 +19,5 @@ class Session:
     clock: Clock = field(default_factory=SystemClock)
     passphrase: Callable[[], str] | None = None
     """Asks the operator for the passphrase of an encrypted key; None where nobody can be asked."""
+    repository_passphrase: Callable[[], str] | None = None
+    """Asks for the passphrase of an encrypted repository, once; None where nobody can be asked."""

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+import random
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -11,11 +11,10 @@ from typing import cast
 
 import pytest
 
-from quri_console.backup.browse import list_backups, list_unfinished, open_backup, verify_backup
-from quri_console.backup.capture import BackupFailed, back_up
+from quri_console.backup.backup_set import BackupFailed
+from quri_console.backup.browse import open_backup
+from quri_console.backup.capture import back_up
 from quri_console.backup.download import SnapshotGone
-from quri_console.backup.files import DiskFull, StorageFailed
-from quri_console.backup.interchange import read_snapshot_directory
 from quri_console.clock import SystemClock
 from quri_console.effects.stop import StopTimedOut
 from quri_console.errors import Cancelled, CorruptionError, ExitCode, NotAuthorised, RefusedBySafetyRule
@@ -23,11 +22,13 @@ from quri_console.ic.agent import Rejected
 from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.management import change, snapshot_change
 from quri_console.ic.management.read import list_canister_snapshots
+from quri_console.ic.management.types import Global
 from quri_console.ic.prepared import perform
 from quri_console.localnet.faults import DropAfter, DropBefore, FaultRule, Refuse, Truncate
 from quri_console.localnet.management import Invocation
 from quri_console.localnet.messages import ErrorCode, Rejection, Reply
-from tests.support.guinea_pig import Laboratory, heap, laboratory, module, stable_memory
+from quri_console.repository.files import DiskFull, StorageFailed
+from tests.support.guinea_pig import Laboratory, heap, laboratory, module, read_back, stable_memory
 
 CLOCK = SystemClock()
 
@@ -38,67 +39,60 @@ async def lab(tmp_path: Path) -> AsyncIterator[Laboratory]:
         yield opened
 
 
-async def _back_up(lab: Laboratory, *targets: tuple[Principal, str], **changes: object) -> Path:
-    result = await back_up(lab.request(*targets, **changes), lab.effects, clock=CLOCK, progress=lab.progress)
-    assert not result.failures
-    assert not result.leftovers
-    return result.path
+def committed(lab: Laboratory) -> tuple[str, ...]:
+    return lab.store().set_names()
+
+
+def unfinished(lab: Laboratory) -> tuple[str, ...]:
+    return lab.store().unfinished_names()
 
 
 async def _untouched(lab: Laboratory, canister: Principal, status: str = "running") -> None:
     """Nothing that could be taken for a backup, no snapshot of ours, the status as before."""
-    assert list_backups(lab.repository) == ()
-    assert list_unfinished(lab.repository) == ()
+    assert not committed(lab)
+    assert not unfinished(lab)
     assert await list_canister_snapshots(lab.agent, canister) == ()
     assert (await lab.status(canister)).status == status
 
 
-async def test_the_whole_state_is_on_disk_bit_for_bit(lab: Laboratory) -> None:
+async def test_the_whole_state_is_stored_bit_for_bit(lab: Laboratory) -> None:
     canister = await lab.create()
     before = await lab.status(canister)
-    path = await _back_up(lab, (canister, "pig"))
-    verify_backup(path)
-    stored = open_backup(lab.repository).canister("pig")
-    snapshot = stored.snapshot_directory
-    assert (snapshot / "wasm_module.bin").read_bytes() == module()
-    assert (snapshot / "wasm_memory.bin").read_bytes() == heap()
-    assert (snapshot / "stable_memory.bin").read_bytes() == stable_memory()
+    await lab.back_up((canister, "pig"))
+    stored = lab.stored()
+    assert read_back(stored) == {"wasm_module": module(), "wasm_memory": heap(), "stable_memory": stable_memory()}
     assert stored.metadata.certified_data == b"certified"
+    assert stored.status is not None
     assert stored.status.settings == before.settings
     assert stored.module_hash == hashlib.sha256(module()).digest() == before.module_hash
-    assert read_snapshot_directory(snapshot, module_hash=stored.module_hash).state_bytes == (
-        len(module()) + len(heap()) + len(stable_memory())
-    )
+    assert stored.entry.state_bytes == len(module()) + len(heap()) + len(stable_memory())
 
 
 async def test_every_kind_of_global_is_written_exactly(lab: Laboratory) -> None:
     canister = await lab.create()
-    path = await _back_up(lab, (canister, "pig"))
-    document = json.loads((path / "pig" / "snapshot" / "metadata.json").read_text())
-    assert document["globals"][:2] == [{"i32": -5}, {"i64": (1 << 63) - 1}]
-    assert document["globals"][2] == {"f32": None}
-    assert document["globals"][3:5] == [{"f64": -0.0}, {"v128": [3, 0, 0, 16]}]
-    globals_ = open_backup(lab.repository).canister("pig").metadata.globals
-    assert globals_[2] is not None
-    assert globals_[2].value != globals_[2].value  # NaN
+    await lab.back_up((canister, "pig"))
+    found = lab.stored().metadata.globals
+    assert found[:2] == (Global("i32", -5), Global("i64", (1 << 63) - 1))
+    assert found[3:5] == (Global("f64", -0.0), Global("v128", 3 + (16 << 96)))
+    assert found[2] is not None
+    assert found[2].value != found[2].value  # NaN
 
 
 async def test_the_chunk_store_is_captured(lab: Laboratory) -> None:
     canister = await lab.create()
-    chunks = [b"one chunk", bytes(1 << 20)]
+    chunks = [b"one chunk", bytes(1 << 20), b"x" * 20_000]
     for chunk in chunks:
         await perform(lab.agent, change.upload_chunk(canister, chunk))
-    path = await _back_up(lab, (canister, "pig"))
-    stored = sorted((path / "pig" / "snapshot" / "wasm_chunk_store").iterdir())
-    assert {file.name: file.read_bytes() for file in stored} == {
-        f"{hashlib.sha256(chunk).hexdigest()}.bin": chunk for chunk in chunks
+    await lab.back_up((canister, "pig"))
+    found = read_back(lab.stored())
+    assert {name: found[name] for name in found if len(name) == 64} == {
+        hashlib.sha256(chunk).hexdigest(): chunk for chunk in chunks
     }
-    verify_backup(path)
 
 
 async def test_a_running_canister_is_running_again_before_the_download_begins(lab: Laboratory) -> None:
     canister = await lab.create()
-    await _back_up(lab, (canister, "pig"))
+    await lab.back_up((canister, "pig"))
     assert lab.progress.phases("pig") == [
         "status",
         "stop",
@@ -118,23 +112,23 @@ async def test_a_running_canister_is_running_again_before_the_download_begins(la
 async def test_a_stopped_canister_stays_stopped(lab: Laboratory) -> None:
     canister = await lab.create()
     await perform(lab.agent, change.stop_canister(canister))
-    await _back_up(lab, (canister, "pig"))
+    await lab.back_up((canister, "pig"))
     assert (await lab.status(canister)).status == "stopped"
     assert "stop" not in lab.progress.phases("pig")
-    assert open_backup(lab.repository).manifest.canisters[0].status_before == "stopped"
+    assert lab.stored().entry.status_before == "stopped"
 
 
 async def test_hot_mode_never_stops_and_is_marked(lab: Laboratory) -> None:
     canister = await lab.create()
-    await _back_up(lab, (canister, "pig"), mode="hot")
+    await lab.back_up((canister, "pig"), mode="hot")
     assert "stop" not in lab.progress.phases("pig")
-    assert open_backup(lab.repository).canister("pig").mode == "hot"
+    assert lab.stored().mode == "hot"
 
 
 async def test_a_snapshot_that_is_not_ours_is_left_alone(lab: Laboratory) -> None:
     canister = await lab.create()
     theirs = await perform(lab.agent, snapshot_change.take_canister_snapshot(canister))
-    await _back_up(lab, (canister, "pig"))
+    await lab.back_up((canister, "pig"))
     assert [item.id for item in await list_canister_snapshots(lab.agent, canister)] == [theirs.id]
 
 
@@ -143,8 +137,8 @@ async def test_a_full_list_of_snapshots_is_refused_before_anything_is_stopped(la
     for _ in range(10):
         await perform(lab.agent, snapshot_change.take_canister_snapshot(canister))
     with pytest.raises(RefusedBySafetyRule, match="already has 10 snapshots"):
-        await _back_up(lab, (canister, "pig"))
-    assert list_backups(lab.repository) == ()
+        await lab.back_up((canister, "pig"))
+    assert not committed(lab)
     assert lab.progress.phases("pig") == ["status", "failed"]
 
 
@@ -154,17 +148,18 @@ async def test_several_canisters_make_one_set_and_one_failure_leaves_the_others(
     result = await back_up(request, lab.effects, clock=CLOCK, progress=lab.progress)
     assert result.partial
     assert [failure.target.name for failure in result.failures] == ["empty"]
-    (summary,) = list_backups(lab.repository)
-    assert [entry.name for entry in summary.canisters] == ["first", "second"]
-    assert summary.failures == ("empty: empty has no code, so there is nothing to back up",)
-    assert sorted(item.name for item in result.path.iterdir()) == ["MANIFEST.toml", "first", "second"]
-    verify_backup(result.path)
+    backup = open_backup(lab.store())
+    assert [entry.name for entry in backup.manifest.canisters] == ["first", "second"]
+    assert [failure.reason for failure in backup.manifest.failures] == [
+        "empty has no code, so there is nothing to back up"
+    ]
+    assert read_back(backup.canister("second"))["wasm_memory"] == heap()
 
 
 async def test_when_nothing_was_captured_nothing_is_left(lab: Laboratory) -> None:
     one, other = await lab.create(code=b""), await lab.create(code=b"")
     with pytest.raises(BackupFailed, match="None of the 2") as caught:
-        await _back_up(lab, (one, "one"), (other, "other"))
+        await lab.back_up((one, "one"), (other, "other"))
     assert "one: one has no code" in caught.value.why
     assert caught.value.exit_code is ExitCode.REFUSED
     await _untouched(lab, one)
@@ -175,7 +170,7 @@ async def test_somebody_elses_canister_is_not_authorised(lab: Laboratory) -> Non
     settings = change.SettingsChange(controllers=(Principal(b"\x01" * 28 + b"\x02"),))
     await perform(lab.agent, change.update_settings(canister, settings))
     with pytest.raises(NotAuthorised, match="does not control pig"):
-        await _back_up(lab, (canister, "pig"))
+        await lab.back_up((canister, "pig"))
 
 
 async def test_a_balance_that_would_freeze_the_canister_is_refused(lab: Laboratory) -> None:
@@ -186,7 +181,7 @@ async def test_a_balance_that_would_freeze_the_canister_is_refused(lab: Laborato
     )
     await perform(lab.agent, change.update_settings(canister, change_))
     with pytest.raises(RefusedBySafetyRule, match="would freeze"):
-        await _back_up(lab, (canister, "pig"))
+        await lab.back_up((canister, "pig"))
     await _untouched(lab, canister)
 
 
@@ -203,7 +198,7 @@ async def test_a_module_that_changes_meanwhile_is_noticed(lab: Laboratory) -> No
 
     lab.effects.take_snapshot = take_after_upgrade  # type: ignore[method-assign, assignment]
     with pytest.raises(CorruptionError, match="does not have the hash"):
-        await _back_up(lab, (canister, "pig"))
+        await lab.back_up((canister, "pig"))
     await _untouched(lab, canister)
 
 
@@ -212,7 +207,7 @@ async def test_a_snapshot_that_is_deleted_under_us_is_a_clear_error(lab: Laborat
     store = lab.net.network.subnet.canisters[canister.bytes].snapshots
     lab.progress.on["download"] = store.clear
     with pytest.raises(SnapshotGone, match="was deleted while it was being read"):
-        await _back_up(lab, (canister, "pig"))
+        await lab.back_up((canister, "pig"))
     await _untouched(lab, canister)
 
 
@@ -220,9 +215,9 @@ async def test_a_snapshot_that_is_deleted_under_us_is_a_clear_error(lab: Laborat
 async def test_a_read_that_fails_once_is_repeated(lab: Laboratory, action: object) -> None:
     canister = await lab.create()
     rule = lab.net.faults.add(FaultRule(action, method="read_canister_snapshot_data", first=2, count=2))  # type: ignore[arg-type]
-    path = await _back_up(lab, (canister, "pig"))
+    await lab.back_up((canister, "pig"))
     assert rule.applied == 2
-    verify_backup(path)
+    read_back(lab.stored())
 
 
 async def test_a_slice_that_is_shorter_than_asked_for_is_refused(lab: Laboratory) -> None:
@@ -238,19 +233,19 @@ async def test_a_slice_that_is_shorter_than_asked_for_is_refused(lab: Laboratory
 
     management._methods = {**management._methods, "read_canister_snapshot_data": replace(method, handler=handler)}
     with pytest.raises(CorruptionError, match=r"bytes of stable_memory at .* instead of"):
-        await _back_up(lab, (canister, "pig"))
+        await lab.back_up((canister, "pig"))
     await _untouched(lab, canister)
 
 
 async def test_a_lost_reply_to_take_leaves_no_second_snapshot(lab: Laboratory) -> None:
     canister = await lab.create()
     lab.net.faults.add(FaultRule(DropAfter(), method="take_canister_snapshot"))
-    await _back_up(lab, (canister, "pig"))
+    await lab.back_up((canister, "pig"))
     await _committed_and_clean(lab, canister)
 
 
 async def _committed_and_clean(lab: Laboratory, canister: Principal) -> None:
-    assert len(list_backups(lab.repository)) == 1
+    assert len(committed(lab)) == 1
     assert await list_canister_snapshots(lab.agent, canister) == ()
     assert (await lab.status(canister)).status == "running"
 
@@ -270,7 +265,7 @@ async def test_a_repository_that_cannot_be_written_stops_nothing(lab: Laboratory
     canister = await lab.create()
     lab.repository.write_text("a file, not a folder")
     with pytest.raises(StorageFailed):
-        await _back_up(lab, (canister, "pig"))
+        await lab.back_up((canister, "pig"))
     assert (await lab.status(canister)).status == "running"
     assert lab.progress.events == []
 
@@ -296,7 +291,7 @@ async def test_a_disk_that_is_too_small_is_refused_before_anything_is_stopped(
     canister = await lab.create()
     (small_disk / "filler").write_bytes(bytes(40 << 20))
     with pytest.raises(RefusedBySafetyRule, match="too little room"):
-        await _back_up(lab, (canister, "pig"))
+        await lab.back_up((canister, "pig"))
     await _untouched(lab, canister)
     assert lab.progress.phases("pig") == ["status", "failed"]
 
@@ -310,17 +305,20 @@ async def test_a_disk_that_fills_up_meanwhile_leaves_nothing_half_mistaken(small
 
     lab.progress.on["download"] = fill
     with pytest.raises(DiskFull) as caught:
-        await _back_up(lab, (canister, "pig"))
+        await lab.back_up((canister, "pig"))
     assert caught.value.exit_code is ExitCode.FAILED
     assert "Free some space" in caught.value.next_step
     await _untouched(lab, canister)
-    assert [item.name for item in (small_disk / "backups").iterdir()] == []
+    assert list((small_disk / "backups").iterdir()) == []
 
 
 async def test_a_full_disk_that_also_holds_the_journal_does_not_keep_the_snapshot(small_disk: Path) -> None:
     folder = small_disk / "state"
     async with laboratory(folder) as lab:
         canister = await lab.create()
+        for seed in range(3):
+            # what does not compress, so that it does not fit
+            await perform(lab.agent, change.upload_chunk(canister, random.Random(seed).randbytes(1 << 20)))
 
         def fill() -> None:
             free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
@@ -328,7 +326,7 @@ async def test_a_full_disk_that_also_holds_the_journal_does_not_keep_the_snapsho
 
         lab.progress.on["download"] = fill
         with pytest.raises(DiskFull) as caught:
-            await _back_up(lab, (canister, "pig"))
+            await lab.back_up((canister, "pig"))
         assert "still on chain" not in caught.value.next_step
         await _untouched(lab, canister)
 
@@ -344,7 +342,7 @@ async def test_a_snapshot_that_cannot_be_deleted_is_named_with_what_to_do(lab: L
         await back_up(lab.request((canister, "pig")), lab.effects, clock=CLOCK, progress=lab.progress, checkpoint=abort)
     (left,) = await list_canister_snapshots(lab.agent, canister)
     assert f"icp canister snapshot delete {canister.to_str()} {left.id.hex()}" in caught.value.next_step
-    assert list_unfinished(lab.repository) == ()
+    assert not unfinished(lab)
 
 
 async def test_a_committed_set_stays_good_when_its_snapshot_cannot_be_deleted(lab: Laboratory) -> None:
@@ -352,14 +350,14 @@ async def test_a_committed_set_stays_good_when_its_snapshot_cannot_be_deleted(la
     lab.net.faults.add(FaultRule(Refuse(400, text="no"), method="delete_canister_snapshot", count=None))
     result = await back_up(lab.request((canister, "pig")), lab.effects, clock=CLOCK, progress=lab.progress)
     assert [leftover.target.name for leftover in result.leftovers] == ["pig"]
-    verify_backup(result.path)
+    read_back(lab.stored())
 
 
 async def test_a_stop_that_hangs_ends_with_the_canister_running(lab: Laboratory) -> None:
     canister = await lab.create()
     await lab.occupy(canister)
     with pytest.raises(StopTimedOut):
-        await _back_up(lab, (canister, "pig"), stop_timeout_seconds=1)
+        await lab.back_up((canister, "pig"), stop_timeout_seconds=1)
     await _untouched(lab, canister)
 
 
@@ -381,7 +379,7 @@ def _limit_rate_of_snapshots(lab: Laboratory, times: int) -> list[str]:
 async def test_a_rate_limit_that_passes_soon_is_waited_for(lab: Laboratory) -> None:
     canister = await lab.create()
     seen = _limit_rate_of_snapshots(lab, 1)
-    await _back_up(lab, (canister, "pig"))
+    await lab.back_up((canister, "pig"))
     assert seen == ["stopped", "stopped"]
     await _committed_and_clean(lab, canister)
 
@@ -390,7 +388,7 @@ async def test_a_canister_is_not_kept_stopped_for_a_rate_limit_that_lasts(lab: L
     canister = await lab.create()
     seen = _limit_rate_of_snapshots(lab, 1000)
     with pytest.raises(Rejected, match="IC0210"):
-        await _back_up(lab, (canister, "pig"))
+        await lab.back_up((canister, "pig"))
     assert len(seen) == 3  # at once, after 1 s, after 2 s more
     await _untouched(lab, canister)
 
@@ -404,12 +402,12 @@ async def test_a_folder_that_cannot_be_removed_leaves_no_snapshot_on_chain(
         raise CorruptionError("damaged on the way")
 
     def stuck(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
+        raise StorageFailed("Could not delete it")
 
     lab.progress.on["download"] = damage
-    monkeypatch.setattr("quri_console.backup.directory.shutil.rmtree", stuck)
+    monkeypatch.setattr("quri_console.repository.local.LocalBackend.delete", stuck)
     with pytest.raises(StorageFailed):
-        await _back_up(lab, (canister, "pig"))
+        await lab.back_up((canister, "pig"))
     assert await list_canister_snapshots(lab.agent, canister) == ()
-    assert list_backups(lab.repository) == ()
+    assert not committed(lab)
     assert (await lab.status(canister)).status == "running"

@@ -5,15 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from quri_console.backup.interchange import (
-    SLICE_BYTES,
-    Slice,
-    is_zero,
-    iter_slices,
-    read_snapshot_directory,
-    slices_of,
-)
+from quri_console.backup.interchange import SLICE_BYTES, Slice, read_snapshot_directory, slices_of
+from quri_console.backup.state import iter_slices, state_bytes
 from quri_console.errors import CorruptionError
+from quri_console.repository.chunking import is_zero
 from quri_console.units import WASM_PAGE_BYTES
 from tests.support.backups import MadeUpState, write_snapshot
 
@@ -46,7 +41,9 @@ def test_a_directory_reads_back_as_it_was_written(directory: Path) -> None:
         assert part.offset == len(content[part.blob])
         content[part.blob] += data
     assert content == {"wasm_module": STATE.module, "wasm_memory": STATE.heap, "stable_memory": STATE.stable}
-    assert opened.chunk_path(STATE.metadata().wasm_chunk_store[0]).read_bytes() == STATE.chunks[0]
+    digest = STATE.metadata().wasm_chunk_store[0]
+    assert opened.chunk_path(digest).read_bytes() == opened.chunk(digest) == STATE.chunks[0]
+    assert state_bytes(opened) == opened.state_bytes + len(STATE.chunks[0])
 
 
 def test_the_files_that_icp_adds_are_ignored(directory: Path) -> None:

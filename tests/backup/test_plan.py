@@ -9,6 +9,7 @@ import pytest
 from quri_console.backup.bill import bill_of_backup, snapshot_bytes
 from quri_console.backup.capture import back_up
 from quri_console.backup.plan import BackupPlan, plan_backup
+from quri_console.backup.target import BackupTarget
 from quri_console.clock import SystemClock
 from quri_console.errors import RefusedBySafetyRule
 from quri_console.ic.encoding.principal import Principal
@@ -29,7 +30,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Laboratory]:
 async def _plan(lab: Laboratory, *targets: tuple[Principal, str], mode: str = "stop") -> BackupPlan:
     return await plan_backup(
         lab.agent,
-        lab.request(*targets).targets,
+        tuple(BackupTarget(canister, name) for canister, name in targets),
         network="local",
         repository=lab.repository,
         mode=mode,  # type: ignore[arg-type]

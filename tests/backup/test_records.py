@@ -3,14 +3,12 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quri_console.backup.plain import NotARecord, from_plain, to_plain
-from quri_console.backup.sealed import seal, unseal
 from quri_console.backup.status_record import decode_status, encode_status
 from quri_console.errors import CorruptionError
 from quri_console.ic.encoding.principal import Principal
@@ -22,6 +20,7 @@ from quri_console.ic.management.types import (
     QueryStatistics,
     Visibility,
 )
+from quri_console.repository.sealed import seal, unseal
 from tests.support.backups import RUNE_ENGINE, made_up_status
 
 NATURAL = st.integers(0, 1 << 130)
@@ -57,13 +56,11 @@ def test_any_status_comes_back_from_its_toml_text(status: CanisterStatus) -> Non
     assert from_plain(CanisterStatus, document["status"]) == status
 
 
-def test_a_status_record_reads_back(tmp_path: Path) -> None:
+def test_a_status_record_reads_back() -> None:
     read_at = datetime(2025, 1, 24, tzinfo=UTC)
     status = made_up_status(module_hash=None)
-    (tmp_path / "status.toml").write_bytes(
-        encode_status(status, canister_id=RUNE_ENGINE.to_str(), name="rune-engine", read_at=read_at)
-    )
-    assert decode_status(tmp_path / "status.toml") == status
+    record = encode_status(status, canister_id=RUNE_ENGINE.to_str(), name="rune-engine", read_at=read_at)
+    assert decode_status(record, "status.toml") == status
 
 
 @pytest.mark.parametrize(
@@ -94,12 +91,10 @@ def test_a_newer_key_is_skipped_and_a_missing_one_named() -> None:
         from_plain(CanisterStatus, plain)
 
 
-def test_a_record_without_status_is_corruption(tmp_path: Path) -> None:
-    (tmp_path / "status.toml").write_bytes(
-        seal({"canister_status": to_plain(replace(made_up_status())) | {"cycles": []}})
-    )
-    with pytest.raises(CorruptionError, match="not a canister status"):
-        decode_status(tmp_path / "status.toml")
+def test_a_record_without_status_is_corruption() -> None:
+    record = seal({"canister_status": to_plain(replace(made_up_status())) | {"cycles": []}})
+    with pytest.raises(CorruptionError, match=r"status\.toml is not a canister status"):
+        decode_status(record, "status.toml")
 
 
 @given(st.dictionaries(TEXT.filter(bool), TEXT), st.data())

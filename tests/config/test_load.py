@@ -67,6 +67,17 @@ def test_production_is_the_default_and_mainnet_cannot_opt_out(load: Loader) -> N
     assert load(disguised).networks[0].production
 
 
+def test_what_opens_the_repository_is_named_by_paths_beside_the_file(load: Loader) -> None:
+    assert load(MINIMAL).repository.identity is None
+    text = MINIMAL + '[repository]\nidentity = "key.txt"\npassphrase_file = "~/passphrase"\n'
+    repository = load(text).repository
+    assert repository.identity == load.path.parent / "key.txt"
+    assert repository.passphrase_file == Path.home() / "passphrase"
+    error = load.fault(MINIMAL + '[repository]\npassphrase = "a horse"\n')
+    assert "line 4: repository.passphrase is not known" in error.what
+    assert "Did you mean 'passphrase_file'?" in error.next_step
+
+
 def test_mainnets_root_key_is_known() -> None:
     assert is_mainnet_root_key(bytes.fromhex(MAINNET_KEY))
     assert not is_mainnet_root_key(bytes(133))

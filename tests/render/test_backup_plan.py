@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from quri_console.backup.plan import BackupPlan, BackupTarget, CanisterPlan
+from quri_console.backup.plan import BackupPlan, CanisterPlan
+from quri_console.backup.target import BackupTarget
 from quri_console.errors import NotAuthorised
 from quri_console.ic.encoding.principal import parse_principal
 from quri_console.render.backup_plan import backup_plan_json, backup_plan_lines

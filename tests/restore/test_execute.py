@@ -159,11 +159,10 @@ async def test_an_abort_after_the_stop_starts_the_canister(scene: Incident) -> N
 
 async def test_a_damaged_backup_is_refused_before_any_effect(scene: Incident) -> None:
     plan = await scene.plan()
-    stored = open_backup(scene.lab.repository).canister("pig")
-    heap = stored.snapshot_directory / "wasm_memory.bin"
-    content = bytearray(heap.read_bytes())
-    content[70_000] ^= 1
-    heap.write_bytes(content)
+    (pack,) = (scene.lab.repository / "packs").glob("*/*")
+    content = bytearray(pack.read_bytes())
+    content[len(content) // 2] ^= 1
+    pack.write_bytes(content)
     with pytest.raises(CorruptionError):
         await scene.restore(plan)
     with pytest.raises(CorruptionError):
@@ -264,7 +263,7 @@ async def test_a_later_process_goes_on_with_what_was_uploaded(scene: Incident) -
         await scene.restore(plan)
     uploaded = len(attempts(scene.effects.journal.records, UPLOAD_SLICE))
     later = scene.reopened()
-    await execute(plan, later, clock=SystemClock(), progress=scene.progress)
+    await execute(plan, later, scene.lab.store(), clock=SystemClock(), progress=scene.progress)
     assert len(attempts(later.journal.records, UPLOAD_SLICE)) == uploaded
     assert len(attempts(later.journal.records, UPLOAD_METADATA)) == 1
     await _restored(Incident(scene.lab, scene.canister, scene.good, scene.bad, later))
@@ -284,7 +283,7 @@ async def test_a_later_process_replaces_nothing_that_was_deployed_meanwhile(scen
     deployed = scene.state
     later = scene.reopened()
     with pytest.raises(RefusedBySafetyRule, match="has changed since the plan was made"):
-        await execute(plan, later, clock=SystemClock(), progress=scene.progress)
+        await execute(plan, later, scene.lab.store(), clock=SystemClock(), progress=scene.progress)
     assert scene.state == deployed
     assert await list_canister_snapshots(scene.lab.agent, scene.canister) == ()
     later.journal.close()
@@ -329,8 +328,8 @@ async def test_an_emptied_canister_is_restored_without_a_safety_snapshot(scene: 
 async def test_a_backup_of_another_network_fails_the_plan(scene: Incident, tmp_path: Path) -> None:
     stranger = tmp_path / "stranger"
     async with incident(stranger) as other:
-        set_path = open_backup(other.lab.repository).path
-        plan = await scene.plan(source=str(set_path))
+        name = open_backup(other.lab.store()).name
+        plan = await scene.plan(source=f"{other.lab.repository}/backups/{name}")
     assert plan.canister == scene.canister  # the same id on both networks
     assert [check.name for check in plan.failed_checks] == ["network"]
 

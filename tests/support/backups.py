@@ -1,19 +1,28 @@
-"""Backup sets on disk without a network: the same writers that a capture uses, fed with made-up states."""
+"""Backup sets without a network: the same writers that a capture uses, fed with made-up states."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from quri_console.backup.browse import SNAPSHOT_NAME, STATUS_NAME
-from quri_console.backup.directory import SetWriter
-from quri_console.backup.files import hash_file, make_private_directory, write_private
-from quri_console.backup.interchange import CHUNK_STORE_NAME, METADATA_NAME, blob_path, chunk_path
-from quri_console.backup.manifest import Manifest, ManifestCanister, ManifestFailure, ManifestFile, NetworkOrigin
+from quri_console.backup.browse import EXTRAS_NAME, INTERFACE_NAME, STATUS_NAME
+from quri_console.backup.canister_records import put_state
+from quri_console.backup.interchange import CHUNK_STORE_NAME, METADATA_NAME, Blob, Slice, blob_path, chunk_path
+from quri_console.backup.manifest import (
+    GroupWindow,
+    ManifestCanister,
+    ManifestFailure,
+    Mode,
+    NetworkOrigin,
+    document_of,
+    set_items,
+)
 from quri_console.backup.snapshot_json import encode_metadata
 from quri_console.backup.status_record import encode_status
+from quri_console.backup.store_state import store_state
 from quri_console.clock import ManualClock
 from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.management.types import (
@@ -24,6 +33,11 @@ from quri_console.ic.management.types import (
     SnapshotMetadata,
     Visibility,
 )
+from quri_console.repository.files import make_private_directory, write_private
+from quri_console.repository.local import LocalBackend
+from quri_console.repository.sealed import seal
+from quri_console.repository.set_writer import SetWriter
+from quri_console.repository.store import REPOSITORY_FILE, Repository, create_repository
 from quri_console.units import WASM_PAGE_BYTES
 
 RUNE_ENGINE = Principal.from_str("rrkah-fqaaa-aaaaa-aaaaq-cai")
@@ -32,11 +46,16 @@ CONTROLLER = Principal(bytes(range(28)) + b"\x02")
 ORIGIN = NetworkOrigin("local", hashlib.sha256(b"root key").digest())
 MODULE = b"\x00asm\x01\x00\x00\x00" + b"made up"
 CHUNK = b"a chunk of the store"
+INTERFACE = b"service : { health : () -> (bool) query }\n"
+AT = datetime(2025, 1, 24, 2, tzinfo=UTC)
+"""When a made-up backup is taken unless a test says otherwise."""
+NOW = datetime(2025, 3, 1, tzinfo=UTC)
+"""The present of a repository that a test opens."""
 
 
 @dataclass(frozen=True)
 class MadeUpState:
-    """What a snapshot directory holds."""
+    """What a snapshot holds."""
 
     module: bytes = MODULE
     heap: bytes = bytes(range(256)) * 256 + bytes(WASM_PAGE_BYTES)
@@ -110,40 +129,97 @@ def write_snapshot(directory: Path, state: MadeUpState) -> None:
         write_private(chunk_path(directory, hashlib.sha256(chunk).digest()), chunk)
 
 
-async def write_backup(
-    root: Path,
-    states: dict[tuple[str, Principal], MadeUpState] | None = None,
+@dataclass(frozen=True)
+class _Readable:
+    """A made-up state as the product reads states."""
+
+    made_up: MadeUpState
+
+    @property
+    def metadata(self) -> SnapshotMetadata:
+        return self.made_up.metadata()
+
+    def read(self, part: Slice) -> bytes:
+        blobs: dict[Blob, bytes] = {
+            "wasm_module": self.made_up.module,
+            "wasm_memory": self.made_up.heap,
+            "stable_memory": self.made_up.stable,
+        }
+        return blobs[part.blob][part.offset : part.offset + part.size]
+
+    def is_zero(self, part: Slice) -> bool:
+        return not any(self.read(part))
+
+    def chunk(self, digest: bytes) -> bytes:
+        return next(chunk for chunk in self.made_up.chunks if hashlib.sha256(chunk).digest() == digest)
+
+    def chunk_bytes(self, digest: bytes) -> int:
+        return len(self.chunk(digest))
+
+
+def repository_in(root: Path, *, now: datetime = NOW) -> Repository:
+    """The repository at `root`, freshly opened at a time; made in the clear when there is none."""
+    clock = ManualClock(int(now.timestamp()) * 10**9)
+    if not (root / REPOSITORY_FILE).exists():
+        create_repository(LocalBackend(root), clock=clock)
+    return Repository.open(root, clock=clock)
+
+
+def write_backup(
+    place: Path | Repository,
+    states: Mapping[tuple[str, Principal], MadeUpState] | None = None,
     *,
-    at: datetime = datetime(2025, 1, 24, 2, tzinfo=UTC),
+    at: datetime = AT,
     failures: tuple[ManifestFailure, ...] = (),
+    groups: tuple[GroupWindow, ...] = (),
     origin: NetworkOrigin = ORIGIN,
-) -> Path:
-    """A committed set; its directory."""
+    mode: Mode = "stop",
+    interface: bytes = INTERFACE,
+    **changes: object,
+) -> str:
+    """A committed set in a repository (or in the one at a path); its name. `changes` are fields of every canister."""
+    repository = repository_in(place) if isinstance(place, Path) else place
     states = states or {("rune-engine", RUNE_ENGINE): MadeUpState()}
-    writer = await SetWriter.reserve(root, ManualClock(int(at.timestamp()) * 10**9))
-    canisters, files = [], []
+    writer = begin_backup(repository, at)
+    canisters = []
     for (name, canister), state in states.items():
-        folder = writer.add_folder(name)
-        write_snapshot(folder / SNAPSHOT_NAME, state)
+        chunks = repository.chunk_writer()
+        copied = store_state(_Readable(state), chunks)
+        chunks.flush()
+        put_state(writer, name, copied)
         record = encode_status(made_up_status(state), canister_id=canister.to_str(), name=name, read_at=at)
-        write_private(folder / STATUS_NAME, record)
-        canisters.append(_entry(name, canister, state, at))
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            size, digest = hash_file(path)
-            files.append(ManifestFile(PurePosixPath(path.relative_to(writer.path)), size, digest))
-    return writer.commit(Manifest(at, "quri-console 0", "op", origin, tuple(canisters), failures, tuple(files)))
+        writer.put_record(name, STATUS_NAME, record)
+        writer.put_record(name, INTERFACE_NAME, interface)
+        writer.put_record(name, EXTRAS_NAME, seal({"absent": {"export": "it offers none"}}))
+        entry = _entry(name, canister, state, at, mode)
+        entry = replace(entry, state_bytes=copied.state_bytes, new_bytes=chunks.totals.new_bytes)
+        canisters.append(replace(entry, **changes))  # type: ignore[arg-type]
+    document = document_of(tool="quri-console 0", operation="op", network=origin, failures=failures, groups=groups)
+    writer.commit(set_items(origin, canisters), document)
+    return writer.name
 
 
-def _entry(name: str, canister: Principal, state: MadeUpState, at: datetime) -> ManifestCanister:
+def begin_backup(repository: Repository, at: datetime = AT, operation: str = "op") -> SetWriter:
+    """A set of that time that is not committed yet."""
+    now_ns = int(at.timestamp()) * 10**9
+    begun = {"operation": operation, "network": "local"}
+    writer = SetWriter.reserve(repository.backend, repository.vault, repository.id, now_ns, begun)
+    assert writer is not None
+    return writer
+
+
+def _entry(name: str, canister: Principal, state: MadeUpState, at: datetime, mode: Mode) -> ManifestCanister:
     return ManifestCanister(
         canister=canister,
         name=name,
         folder=name,
         subnet=None,
         taken_at=at,
-        mode="stop",
+        mode=mode,
         status_before="running",
         snapshot_id=bytes(8) + canister.bytes,
         module_hash=state.module_hash(),
-        state_bytes=len(state.module) + len(state.heap) + len(state.stable),
+        state_bytes=0,
+        cycles_before=3 * 10**12,
+        cycles_after=3 * 10**12 - 4 * 10**8,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from quri_console.backup.browse import list_backups, list_unfinished
 from quri_console.ic.encoding.principal import parse_principal
 from quri_console.localnet.canister import Canister, RunState
 from quri_console.localnet.demo_fleet import FLEET
@@ -28,8 +27,8 @@ def canister_of(operator: Operator, name: str) -> Canister:
 
 def nothing_left_behind(operator: Operator, name: str = "registry", state: RunState = RunState.RUNNING) -> None:
     """No backup, no part of one, no snapshot, and the canister as it was."""
-    assert list_backups(operator.repository) == ()
-    assert list_unfinished(operator.repository) == ()
+    assert operator.backups() == ()
+    assert operator.unfinished() == ()
     canister = canister_of(operator, name)
     assert canister.run_state is state
     assert not canister.snapshots

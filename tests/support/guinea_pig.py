@@ -11,8 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import cast
 
-from quri_console.backup.capture import BackupRequest
-from quri_console.backup.plan import BackupTarget
+from quri_console.backup.backup_set import BackupRequest, BackupSet
+from quri_console.backup.browse import StoredCanister, open_backup
+from quri_console.backup.capture import back_up
+from quri_console.backup.interchange import BLOBS
+from quri_console.backup.state import iter_slices
+from quri_console.backup.target import BackupTarget
 from quri_console.clock import SystemClock
 from quri_console.effects.gate import Permit
 from quri_console.effects.journal import Journal
@@ -27,6 +31,8 @@ from quri_console.ic.prepared import perform
 from quri_console.localnet.messages import BuiltinCall, Ingress, Reject, Reply
 from quri_console.localnet.subnet import FIRST_LOCAL_ID, canister_id
 from quri_console.progress import ProgressEvent
+from quri_console.repository.local import LocalBackend
+from quri_console.repository.store import REPOSITORY_FILE, Repository, create_repository
 from tests.support.modules import NeverAnswers
 from tests.support.networks import LocalNetwork, local_network
 
@@ -140,6 +146,25 @@ class Laboratory:
     def repository(self) -> Path:
         return self.folder / "repository"
 
+    def store(self) -> Repository:
+        """The repository, freshly opened; made in the clear when there is none."""
+        if not (self.repository / REPOSITORY_FILE).exists():
+            create_repository(LocalBackend(self.repository))
+        return Repository.open(self.repository)
+
+    async def back_up(self, *targets: tuple[Principal, str], **changes: object) -> BackupSet:
+        """A backup with everything in it."""
+        result = await back_up(
+            self.request(*targets, **changes), self.effects, clock=SystemClock(), progress=self.progress
+        )
+        assert not result.failures
+        assert not result.leftovers
+        return result
+
+    def stored(self, name: str = "pig") -> StoredCanister:
+        """A canister of the newest backup."""
+        return open_backup(self.store()).canister(name)
+
     async def create(self, *, code: bytes | None = None, cycles: int = 10**13) -> Principal:
         """A running canister with the known state, or with other code, or (b"") none."""
         call = change.provisional_create_canister_with_cycles(Principal(canister_id(FIRST_LOCAL_ID)), amount=cycles)
@@ -163,11 +188,19 @@ class Laboratory:
     def request(self, *targets: tuple[Principal, str], **changes: object) -> BackupRequest:
         return BackupRequest(
             network="local",
-            repository=self.repository,
+            repository=self.store(),
             targets=tuple(BackupTarget(canister, name) for canister, name in targets),
             operation="test",
             **changes,  # type: ignore[arg-type]
         )
+
+
+def read_back(stored: StoredCanister) -> dict[str, bytes]:
+    """Every byte of a stored state, by blob; chunks of the chunk store by their SHA-256 in hex."""
+    state = stored.require_state()
+    blobs = {blob: b"".join(data for part, data in iter_slices(state) if part.blob == blob) for blob in BLOBS}
+    chunks = {digest.hex(): state.chunk(digest) for digest in state.metadata.wasm_chunk_store}
+    return {**blobs, **chunks}
 
 
 @asynccontextmanager

@@ -73,7 +73,7 @@ class Incident:
         return await plan_restore(
             self.lab.agent,
             wish,
-            repository=self.lab.repository,
+            repository=self.lab.store(),
             locks=self.lab.folder / "locks",
             clock=SystemClock(),
             progress=NoProgress(),
@@ -81,7 +81,7 @@ class Incident:
 
     async def restore(self, plan: RestorePlan | None = None) -> RestoreReport:
         plan = await self.plan() if plan is None else plan
-        return await execute(plan, self.effects, clock=SystemClock(), progress=self.progress)
+        return await execute(plan, self.effects, self.lab.store(), clock=SystemClock(), progress=self.progress)
 
     def reopened(self) -> Effects:
         """The same operation in a later process: the journal read again, nothing else known."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quri_console.backup.browse import StoredCanister, open_backup
 from quri_console.clock import Clock
 from quri_console.localnet.configuration import (
     CONTROLLER_FILE,
@@ -20,6 +21,7 @@ from quri_console.localnet.configuration import (
     write_configuration,
     write_private,
 )
+from quri_console.repository.store import REPOSITORY_FILE, Repository
 from tests.support.networks import LocalNetwork, local_network
 
 
@@ -50,6 +52,26 @@ class Operator:
         from quri_console.config import load_config
 
         return load_config(self.config).repository.path
+
+    def store(self) -> Repository | None:
+        """The repository; None when there is none yet."""
+        return Repository.open(self.repository) if (self.repository / REPOSITORY_FILE).exists() else None
+
+    def backups(self) -> tuple[str, ...]:
+        """The names of the committed sets."""
+        store = self.store()
+        return () if store is None else store.set_names()
+
+    def unfinished(self) -> tuple[str, ...]:
+        """The names of sets that were begun and not committed."""
+        store = self.store()
+        return () if store is None else store.unfinished_names()
+
+    def stored(self, name: str) -> StoredCanister:
+        """A canister of the newest backup."""
+        store = self.store()
+        assert store is not None
+        return open_backup(store).canister(name)
 
     async def __call__(self, *arguments: str) -> Ended:
         """Run one command line to its end."""

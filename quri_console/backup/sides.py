@@ -1,0 +1,85 @@
+"""What an operator may name to be compared: BACKUP[/CANISTER], a path, live[:CANISTER], snapshot:[CANISTER/]ID."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from quri_console.backup.browse import LATEST
+from quri_console.errors import UsageError
+
+LIVE = "live"
+_SNAPSHOT_PREFIX = "snapshot:"
+# what a set's name may begin with; a folder that is called so is named `./20250124`
+_SET_PREFIX = re.compile(r"[0-9]{1,8}(T[0-9]{0,6}Z?)?")
+_SNAPSHOT_ID = re.compile(r"[0-9a-f]{2,128}")
+_GRAMMAR = (
+    "A side is BACKUP/CANISTER or BACKUP (a name from `quri-console list`, its beginning, or `latest`), a path to an "
+    "archive, a snapshot directory or a legacy backup, live:CANISTER or live, snapshot:CANISTER/ID or snapshot:ID."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSide:
+    """A set of the repository by its name, the beginning of it, or `latest`; `canister` None is all of it."""
+
+    backup: str
+    canister: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PathSide:
+    """Something on disk; its last part may be a canister in it."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSide:
+    """A canister as it is now; `canister` None is the one, or are those, of the other side."""
+
+    canister: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotSide:
+    """A snapshot on chain by its id in hex or the beginning of it; `canister` None is that of the other side."""
+
+    snapshot_id: str
+    canister: str | None = None
+
+
+SideName: TypeAlias = BackupSide | PathSide | LiveSide | SnapshotSide
+
+
+def parse_side(text: str) -> SideName:
+    """What a side's name means, without looking whether it is there. Raises UsageError."""
+    if text == LIVE or text.startswith(f"{LIVE}:"):
+        return LiveSide(_canister(text, text.removeprefix(LIVE)[1:]) if ":" in text else None)
+    if text.startswith(_SNAPSHOT_PREFIX):
+        return _snapshot(text)
+    backup, separator, canister = text.partition("/")
+    if backup == LATEST or _SET_PREFIX.fullmatch(backup):
+        return BackupSide(backup, _canister(text, canister) if separator else None)
+    if not text:
+        raise _not_a_side(text)
+    return PathSide(Path(text).expanduser())
+
+
+def _snapshot(text: str) -> SnapshotSide:
+    canister, separator, identifier = text.removeprefix(_SNAPSHOT_PREFIX).rpartition("/")
+    if not _SNAPSHOT_ID.fullmatch(identifier.lower()):
+        raise _not_a_side(text)
+    return SnapshotSide(identifier.lower(), _canister(text, canister) if separator else None)
+
+
+def _canister(text: str, name: str) -> str:
+    if not name:
+        raise _not_a_side(text)
+    return name
+
+
+def _not_a_side(text: str) -> UsageError:
+    return UsageError(f"{text!r} names nothing that can be compared", next_step=_GRAMMAR)

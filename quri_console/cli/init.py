@@ -1,0 +1,71 @@
+"""`quri-console init`: make the repository, encrypted or in the clear."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from quri_console.cli.invocation import Invocation
+from quri_console.cli.new_ways import NewWays, new_way_options
+from quri_console.cli.output import say, show_json
+from quri_console.errors import UsageError
+from quri_console.render.escape import escape
+
+
+@click.command("init")
+@new_way_options("--passphrase-file")
+@click.option("--plain", is_flag=True, help="In the clear, on purpose.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def command(
+    invocation: Invocation,
+    /,
+    recipients: tuple[str, ...],
+    recipients_file: Path | None,
+    ask_new: bool,
+    new_passphrase_file: Path | None,
+    plain: bool,
+    as_json: bool,
+) -> None:
+    """Make the repository at [repository] path of the configuration.
+
+    With recipients or a passphrase everything of a canister is encrypted, and each of them opens it alone; names,
+    times, sizes and digests stay readable. Without, it is in the clear. This cannot be changed later; who can open it
+    can: see `quri-console key`.
+
+    \b
+    Examples:
+      quri-console init --recipient age1… --recipient "$(cat ~/.ssh/id_ed25519.pub)"
+      quri-console init --passphrase
+      quri-console init --plain
+    """
+    new = NewWays(recipients, recipients_file, ask_new, new_passphrase_file)
+    if plain and new.any:
+        raise UsageError("--plain makes a repository in the clear, the other options an encrypted one; not both")
+    console = invocation.console()
+    ways = new.ways()
+    facts = console.init_repository(ways)
+    location = str(console.config.repository.path)
+    if as_json:
+        show_json(
+            {
+                "repository": location,
+                "id": facts.id,
+                "encryption": facts.encryption,
+                "created_at": facts.created_at.isoformat(),
+                "ways": [{"label": way.label, "recipient": way.recipient or None} for way in ways],
+            }
+        )
+        return
+    if not ways:
+        say(f"Made the repository {facts.id[:8]} at {escape(location)}, in the clear: whoever copies it can read it.")
+        if not plain:
+            say("To encrypt it, remove it while it is empty, then: quri-console init --recipient age1… or --passphrase")
+        return
+    labels = ", ".join(escape(way.label) for way in ways)
+    say(f"Made the repository {facts.id[:8]} at {escape(location)}, encrypted. Each of these opens it: {labels}.")
+    configured = console.config.repository
+    if configured.identity is None and configured.passphrase_file is None:
+        say("Set `identity` or `passphrase_file` in [repository] of the configuration, so that it opens unasked.")
+    say("Without any of them nobody can ever read the backups: print a spare by `quri-console key recovery-kit`.")

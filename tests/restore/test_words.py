@@ -1,0 +1,47 @@
+"""What a restore's plan says of a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from quri_console.backup.canister_facts import CanisterFacts, facts_of_live
+from quri_console.backup.compare import compare_facts
+from quri_console.backup.comparison import Side
+from quri_console.restore.plan import Difference
+from quri_console.restore.words import differences, not_coming_back
+from tests.support.backups import AT, CONTROLLER, REGISTRY, RUNE_ENGINE
+from tests.support.compared_states import NAME, MadeState
+
+BACKUP = Side("backup", "20250124T020000Z/rune-engine", NAME, RUNE_ENGINE, AT)
+LIVE = Side("live", "live:rune-engine", NAME, RUNE_ENGINE, AT)
+STATE = MadeState()
+KNOWN = CanisterFacts(BACKUP).with_snapshot(STATE.metadata).with_status(STATE.status())
+
+
+def test_only_cycles_are_told_of_an_unchanged_canister() -> None:
+    comparison = compare_facts(KNOWN, facts_of_live(LIVE, STATE.status()))
+    assert differences(comparison) == (Difference("cycles", "3 T", "3 T", False),)
+
+
+def test_what_comes_back_is_told_apart_from_what_stays() -> None:
+    before = STATE.status()
+    settings = replace(before.settings, controllers=(REGISTRY,), freezing_threshold=604_800)
+    live = facts_of_live(LIVE, replace(before, module_hash=None, cycles=5, settings=settings))
+    found = differences(compare_facts(KNOWN, replace(live, heap_bytes=0)))
+    assert found == (
+        Difference("module", f"{STATE.module_hash.hex()[:16]}…", "none", True),
+        Difference("heap", "192 KiB", "0 B", True),
+        Difference("freezing threshold", "2592000", "604800", False),
+        Difference("controller", "–", REGISTRY.to_str(), False),
+        Difference("controller", CONTROLLER.to_str(), "–", False),
+        Difference("cycles", "3 T", "5", False),
+    )
+    comparison = compare_facts(KNOWN, live)
+    sentences = not_coming_back(comparison, before, age_ns=0, timer=None, hook_sent=True)
+    assert any(sentence.startswith("Settings and controllers") for sentence in sentences)
+
+
+def test_what_a_backup_without_status_does_not_tell_is_no_difference() -> None:
+    imported = CanisterFacts(BACKUP, module_hash=STATE.module_hash).with_snapshot(STATE.metadata)
+    found = differences(compare_facts(imported, facts_of_live(LIVE, STATE.status(cycles=5))))
+    assert found == (Difference("cycles", "–", "5", False),)
