@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from quri_console.backup.browse import list_backups, list_unfinished, verify_backup
 from quri_console.console import Console
 from quri_console.ic.encoding.principal import parse_principal
 from quri_console.localnet.canister import RunState
 from quri_console.localnet.demo_fleet import FLEET
 from quri_console.localnet.faults import Delay, FaultRule
 from quri_console.service.operations import resume
+from tests.support.guinea_pig import read_back
 from tests.support.operator_command import Operator, operator_on_fleet
 from tests.support.runners import kill_runner
 
@@ -36,16 +36,16 @@ async def test_the_whole_fleet_is_backed_up_listed_and_verified(operator: Operat
     assert backup.code == 0, backup.errors
     assert f"holds {', '.join(NAMES)}" in backup.output
     assert "stop → take a snapshot → start → download and verify" in backup.errors
-    (summary,) = list_backups(operator.repository)
-    assert [entry.name for entry in summary.canisters] == NAMES
-    verify_backup(summary.path)
+    (name,) = operator.backups()
+    assert [entry.name for entry in operator.stored(NAMES[0]).manifest.canisters] == NAMES
     listed = await operator("list")
-    assert summary.name in listed.output
+    assert name in listed.output
     assert (await operator("verify", "--all")).code == 0
-    assert (await operator("show", summary.name, "--json")).json()["state"] == "whole"
+    assert (await operator("show", name, "--json")).json()["state"] == "whole"
     for name in NAMES:
         assert _canister(operator, name).run_state is RunState.RUNNING
-        assert not _canister(operator, name).snapshots
+        # all are of high criticality here: their newest snapshot stays on chain
+        assert len(_canister(operator, name).snapshots) == 1
 
 
 async def test_a_backup_is_also_json(operator: Operator) -> None:
@@ -53,7 +53,8 @@ async def test_a_backup_is_also_json(operator: Operator) -> None:
     document = backup.json()
     assert (backup.code, document["exit_code"], document["state"]) == (0, 0, "whole")
     assert [entry["name"] for entry in document["canisters"]] == ["registry"]
-    assert verify_backup(Path(document["path"])).canisters == ("registry",)
+    assert (document["backup"],) == operator.backups()
+    assert read_back(operator.stored("registry"))
 
 
 async def test_a_dry_run_changes_nothing(operator: Operator) -> None:
@@ -75,12 +76,11 @@ async def test_one_canister_that_cannot_be_backed_up_makes_the_set_partial(opera
     assert [failure["name"] for failure in document["failures"]] == ["registry"]
     assert "does not control registry" in document["failures"][0]["what"]
     assert "registry: cannot be backed up" in backup.errors
-    (summary,) = list_backups(operator.repository)
-    assert [entry.name for entry in summary.canisters] == ["rune-engine"]
+    assert [entry.name for entry in operator.stored("rune-engine").manifest.canisters] == ["rune-engine"]
     alone = await operator("backup", "registry")
     assert alone.code == 15
-    assert len(list_backups(operator.repository)) == 1
-    assert list_unfinished(operator.repository) == ()
+    assert len(operator.backups()) == 1
+    assert operator.unfinished() == ()
 
 
 async def test_production_needs_force_and_the_typed_name(operator: Operator) -> None:
@@ -128,11 +128,10 @@ async def test_the_backup_goes_on_when_the_command_is_killed(operator: Operator)
         pass
     process.send_signal(signal.SIGKILL)
     await process.wait()
-    assert list_backups(operator.repository) == ()
+    assert operator.backups() == ()
     outcome = await Console.open(config_path=operator.config).follow("latest").wait()
     assert outcome.ok
-    (summary,) = list_backups(operator.repository)
-    verify_backup(summary.path)
+    assert read_back(operator.stored("registry"))
 
 
 async def test_a_backup_whose_runner_is_killed_is_resumed(operator: Operator) -> None:
@@ -144,11 +143,12 @@ async def test_a_backup_whose_runner_is_killed_is_resumed(operator: Operator) ->
     handle = Console.open(config_path=operator.config).follow("latest")
     kill_runner(handle.directory)
     assert await process.wait() == 1
-    assert len(list_unfinished(operator.repository)) == 1
+    assert len(operator.unfinished()) == 1
     operator.net.faults.clear()
     outcome = await resume(Console.open(config_path=operator.config).session, handle.id).wait()
     assert outcome.ok, outcome
-    assert list_unfinished(operator.repository) == ()
-    assert len(list_backups(operator.repository)) == 1
-    assert not _canister(operator, "registry").snapshots
+    assert operator.unfinished() == ()
+    assert len(operator.backups()) == 1
+    assert list(_canister(operator, "registry").snapshots) == [operator.stored("registry").entry.snapshot_id]
+    assert read_back(operator.stored("registry"))
     assert _canister(operator, "registry").run_state is RunState.RUNNING

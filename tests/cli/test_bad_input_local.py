@@ -12,7 +12,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from quri_console.backup.browse import list_backups, list_unfinished
 from quri_console.ic.agent import Agent
 from quri_console.ic.encoding.principal import parse_principal
 from quri_console.ic.identity import identity_from_pem
@@ -151,8 +150,8 @@ async def test_no_snapshot_is_free(operator: Operator) -> None:
     said = failed(await operator("backup", "registry"), 14)
     assert "10" in said
     assert "snapshot" in said
-    assert list_backups(operator.repository) == ()
-    assert list_unfinished(operator.repository) == ()
+    assert operator.backups() == ()
+    assert operator.unfinished() == ()
     registry = canister_of(operator, "registry")
     assert registry.run_state is RunState.RUNNING
     assert len(registry.snapshots) == registry.snapshots_made == 10
@@ -165,8 +164,8 @@ async def test_a_canister_that_was_deleted(operator: Operator) -> None:
         await perform(agent, change.delete_canister(canister))
     said = failed(await operator("backup", "registry"), 1)
     assert "registry" in said
-    assert list_backups(operator.repository) == ()
-    assert list_unfinished(operator.repository) == ()
+    assert operator.backups() == ()
+    assert operator.unfinished() == ()
 
 
 async def test_a_canister_of_somebody_else(operator: Operator) -> None:

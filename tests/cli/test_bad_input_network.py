@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from quri_console.backup.browse import list_backups, verify_backup
 from quri_console.clock import ManualClock, SystemClock
 from quri_console.localnet.canister import RunState
 from quri_console.localnet.faults import DropAfter, DropBefore, FaultRule, Refuse, Truncate
 from tests.support.bad_input import canister_of, failed, nothing_left_behind
+from tests.support.guinea_pig import read_back
 from tests.support.networks import local_network
 from tests.support.operator_command import Operator, operator_on_fleet
 from tests.support.raw_server import Behaviour, raw_server, sends
@@ -155,7 +155,8 @@ async def test_a_short_breakdown_during_the_download_is_survived(
     rule = operator.net.faults.add(FaultRule(fault, method="read_canister_snapshot_data", count=3))
     assert (await operator("backup", "registry")).code == 0
     assert rule.applied == 3
-    (summary,) = list_backups(operator.repository)
-    verify_backup(summary.path)
+    stored = operator.stored("registry")
+    assert read_back(stored)
     registry = canister_of(operator, "registry")
-    assert (registry.run_state, list(registry.snapshots)) == (RunState.RUNNING, [])
+    # the newest stays on chain: registry is of high criticality
+    assert (registry.run_state, list(registry.snapshots)) == (RunState.RUNNING, [stored.entry.snapshot_id])

@@ -1,6 +1,5 @@
 """The command line's front: version, help, completion, exit codes, and failures in words."""
 
-import importlib
 import os
 import pty
 import re
@@ -20,7 +19,7 @@ from tests.support.fleets import write_config
 
 @pytest.mark.parametrize("verb", COMMANDS)
 def test_every_listed_command_exists_and_explains_itself(verb: str) -> None:
-    command = importlib.import_module(f"quri_console.cli.{verb}").command
+    command = cli.get_command(click.Context(cli), verb)
     assert isinstance(command, click.Command)
     assert command.name == verb
     assert command.help

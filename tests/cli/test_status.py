@@ -97,7 +97,7 @@ def test_from_history_nothing_heavy_is_loaded(tmp_path: Path, with_repository: b
     loaded = {module.split(".")[0] for module in modules}
     assert not loaded & set(FORBIDDEN)
     assert not [module for module in modules if module.startswith(("quri_console.ic.agent", "quri_console.wasm"))]
-    assert ("quri_console.backup.browse" in modules) == with_repository
+    assert ("quri_console.backup.summaries" in modules) == with_repository
 
 
 def clean_environment() -> dict[str, str]:

@@ -97,7 +97,8 @@ class Desk:
 
     async def fill_snapshot_slots(self) -> None:
         async with await self.agent() as agent:
-            for _ in range(9):
+            # with the one that the backup left there
+            for _ in range(8):
                 await change.perform(agent, change.take_canister_snapshot(self.canister))
 
 
