@@ -26,9 +26,10 @@ from quri_console.backup.canister_records import (
     warnings_of,
 )
 from quri_console.backup.copy_state import PACKER_THREADS, CopiedState, ProgressNotes, StateCopier
-from quri_console.backup.download import SnapshotSource
+from quri_console.backup.download import SnapshotSource, first_failure
 from quri_console.backup.earlier import Earlier, earlier_copies
 from quri_console.backup.extras import Extras, read_extras
+from quri_console.backup.interchange import Slice
 from quri_console.backup.manifest import (
     GroupWindow,
     ManifestCanister,
@@ -50,6 +51,7 @@ from quri_console.errors import Cancelled, CorruptionError, NetworkError, QuriEr
 from quri_console.ic.management.types import CanisterStatus, Snapshot
 from quri_console.ic.public import subnet_id_of
 from quri_console.progress import Progress, ProgressEvent
+from quri_console.repository.chunk_list import ChunkId
 from quri_console.repository.chunk_writer import ChunkWriter
 from quri_console.repository.set_writer import SetWriter
 from quri_console.repository.sets import SetManifest
@@ -294,28 +296,34 @@ class _Job:
             self.checkpoint()
             self._report("download", target, done_bytes, max(done_bytes, total), "bytes")
 
-        status = await self._status_after(taken)
         earlier = self._earlier(target)
         known = earlier.module(taken.subject.status.module_hash, metadata.wasm_module_size) if taken.own else None
         await asyncio.to_thread(self._require_room, total)
         self._report("download", target, 0, total, "bytes")
-        done = (
-            await asyncio.to_thread(slices_done, self.writer, taken.snapshot.id, self.request.repository.index)
-            if self.resumed is not None
-            else {}
-        )
+        done = await asyncio.to_thread(self._done_before, taken)
         before = self.chunks.totals.new_bytes
-        copied = await StateCopier(source, self.chunks, self.threads, self.notes, advance).copy(
-            metadata, done=done, chunk_bytes=earlier.chunk_bytes, known_module=known
-        )
-        extras = await read_extras(
-            agent, target.canister, proxy=self.request.proxy, export_method=target.export_method, clock=self.clock
-        )
+        copier = StateCopier(source, self.chunks, self.threads, self.notes, advance)
+        # what takes a round trip each is asked beside the slices, which take many
+        async with first_failure() as tasks:
+            tasks.create_task(self._require_same_module(taken))
+            extras_read = tasks.create_task(
+                read_extras(
+                    agent,
+                    target.canister,
+                    proxy=self.request.proxy,
+                    export_method=target.export_method,
+                    clock=self.clock,
+                )
+            )
+            subnet = tasks.create_task(subnet_id_of(agent, target.canister))
+            copied = await copier.copy(metadata, done=done, chunk_bytes=earlier.chunk_bytes, known_module=known)
+        extras = extras_read.result()
+        status = await read_status(agent, target)
         entry = ManifestCanister(
             canister=target.canister,
             name=target.name,
             folder=folder,
-            subnet=await subnet_id_of(agent, target.canister),
+            subnet=subnet.result(),
             taken_at=utc_datetime(taken.snapshot.taken_at_ns),
             mode=self.request.mode,
             status_before=taken.subject.status.status,
@@ -334,12 +342,19 @@ class _Job:
         # what is known already takes no room; this errs upwards for all but the first backup
         require_room(self.request.repository, total // 8 if self.earlier else total)
 
-    async def _status_after(self, taken: Taken) -> CanisterStatus:
-        """The status now that the snapshot exists; CorruptionError when the module was exchanged meanwhile."""
+    def _done_before(self, taken: Taken) -> Mapping[Slice, tuple[ChunkId, ...]]:
+        """The slices of this snapshot that an earlier process of this operation stored."""
+        if self.resumed is None:
+            return {}
+        return slices_done(self.writer, taken.snapshot.id, self.request.repository.index)
+
+    async def _require_same_module(self, taken: Taken) -> None:
+        """CorruptionError when the module was exchanged between the status and the snapshot."""
+        if not taken.own or self.resumed is not None:
+            return
         status = await read_status(self.effects.agent, taken.subject.target)
-        if taken.own and self.resumed is None and status.module_hash != taken.subject.status.module_hash:
+        if status.module_hash != taken.subject.status.module_hash:
             raise other_module(taken.subject.target.name)
-        return status
 
     async def _look_at(self, members: Sequence[BackupTarget]) -> None:
         """Keep what can be seen of canisters without their state."""

@@ -38,6 +38,7 @@ from quri_console.repository.files import (
     write_all,
     write_private,
 )
+from quri_console.units import WASM_PAGE_BYTES
 
 if TYPE_CHECKING:
     from quri_console.backup.browse import StoredCanister
@@ -64,7 +65,7 @@ def export_state(
 ) -> Exported:
     """Write a canister's state into the new directory `target`; every byte is compared on the way.
 
-    Chunks are compared with their names, the module and the chunks of the chunk store with their SHA-256. Slices that
+    Chunks are compared with their names, the module and the chunks of the chunk store with their SHA-256. Pages that
     are all zero become holes. Raises NoState, UsageError where something is at `target`, CorruptionError, WrongKey,
     StorageFailed, DiskFull; then nothing is left at `target`.
     """
@@ -153,8 +154,11 @@ class _Writing:
         data = b"" if self._state.is_zero(part) else self._state.read(part)
         if part.blob == "wasm_module":
             self._module.update(data or bytes(part.size))
-        if not is_zero(data):
-            write_all(descriptor, data, part.offset)
+        whole = memoryview(data)
+        for start in range(0, len(data), WASM_PAGE_BYTES):
+            page = whole[start : start + WASM_PAGE_BYTES]
+            if not is_zero(page):
+                write_all(descriptor, page, part.offset + start)
         self._advance(part.size)
 
     def _compare_module(self) -> None:

@@ -17,12 +17,11 @@ from quri_console.errors import CorruptionError
 from quri_console.repository.backend import ObjectMissing
 from quri_console.repository.errors import NewerFormat
 from quri_console.repository.index import PACKS_FOLDER
-from quri_console.repository.listing import SetSummary, list_sets
+from quri_console.repository.listing import Listed, SetSummary, list_repository
 from quri_console.repository.marks import Standing
 from quri_console.repository.set_writer import begun_by
-from quri_console.repository.sets import BACKUPS_FOLDER, SetItem, is_set_name, typed
+from quri_console.repository.sets import SetItem, typed
 from quri_console.repository.store import Repository
-from quri_console.repository.trash import trash_object
 
 IMPORT_OPERATION = "import"
 """What an import calls itself where a backup names its operation."""
@@ -141,20 +140,28 @@ def list_backups(repository: Repository, cache_folder: Path | None) -> tuple[Bac
     A set whose manifest is damaged is listed with `damage`, so that one flipped byte hides nothing.
     Raises StorageFailed.
     """
+    return _summaries(repository, _listed(repository, cache_folder))
+
+
+def _listed(repository: Repository, cache_folder: Path | None) -> Listed:
     # a cache that cannot be written is done without
-    found = list_sets(repository, cache_folder or Path(os.devnull))
-    return tuple(_summary(repository, one) for one in found)
+    return list_repository(repository, cache_folder or Path(os.devnull))
+
+
+def _summaries(repository: Repository, listed: Listed) -> tuple[BackupSummary, ...]:
+    return tuple(_summary(repository, one) for one in listed.sets)
 
 
 def summarise_repository(repository: Repository, cache_folder: Path | None) -> RepositorySummary:
     """The sets, what was left unfinished, and the room that all of it takes. Raises StorageFailed."""
-    backups = list_backups(repository, cache_folder)
+    listed = _listed(repository, cache_folder)
+    backups = _summaries(repository, listed)
     packs = sum(entry.size for entry in repository.backend.list(PACKS_FOLDER))
     return RepositorySummary(
         location=repository.backend.location,
         encrypted=repository.encrypted,
         backups=backups,
-        unfinished=_unfinished(repository, {backup.name for backup in backups}),
+        unfinished=tuple(UnfinishedSummary(name, _operation(repository, name)) for name in listed.unfinished),
         stored_bytes=packs + sum(backup.record_bytes for backup in backups),
     )
 
@@ -229,17 +236,6 @@ def _failure(table: Mapping[str, Any]) -> FailureSummary:
 
 def _group(table: Mapping[str, Any]) -> GroupSummary:
     return GroupSummary(typed(table, "name", str), typed(table, "consistent", bool), typed(table, "reason", str))
-
-
-def _unfinished(repository: Repository, committed: set[str]) -> tuple[UnfinishedSummary, ...]:
-    backend = repository.backend
-    left = [name for name in backend.folders(BACKUPS_FOLDER) if name not in committed and is_set_name(name)]
-    # a forgotten one without a manifest is what an interrupted prune left, and prune's to finish
-    return tuple(
-        UnfinishedSummary(name, _operation(repository, name))
-        for name in reversed(left)
-        if backend.head(trash_object(name)) is None
-    )
 
 
 def _operation(repository: Repository, name: str) -> str:

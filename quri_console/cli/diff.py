@@ -35,6 +35,7 @@ class DiffOptions:
     exit_code: bool
     yes: bool
     wait_seconds: float
+    take_snapshot: bool
 
 
 @click.command("diff")
@@ -43,14 +44,20 @@ class DiffOptions:
 @click.option("--only", type=click.Choice(_PARTS), multiple=True, help="Compare only this; may be given several times.")
 @click.option("--pages", is_flag=True, help="Show every changed range of memory, not only the largest.")
 @click.option("--exit-code", is_flag=True, help="End with 1 when something differs.")
-@click.option("--yes", is_flag=True, help="Read a snapshot on chain without asking, although it costs its canister.")
+@click.option(
+    "--take-snapshot",
+    is_flag=True,
+    help="Take the live canister's state first, as a backup while it runs, so that memory, globals and certified data "
+    "can be compared; on a production network take the backup yourself.",
+)
+@click.option("--yes", is_flag=True, help="Read or take a snapshot without asking, although it costs its canister.")
 @click.option("--wait", type=Duration(), default="0s", metavar="DURATION", help="Wait so long for a lock of others.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; progress goes to standard error.")
 @click.pass_obj
 def command(
     invocation: Invocation, /, left: str, right: str, only: tuple[Part, ...], wait: float, **flags: bool
 ) -> int:
-    """Compare A with B: settings, module, interface and memory. Nothing is changed.
+    """Compare A with B: settings, module, interface and memory. Has no effects but with --take-snapshot.
 
     \b
     A and B are each one of
@@ -69,6 +76,7 @@ def command(
       quri-console diff latest/rune-engine live
       quri-console diff 20250123/rune-engine latest --only memory --pages
       quri-console diff latest live --json --exit-code
+      quri-console diff latest/registry live --take-snapshot --yes
     """
     options = DiffOptions(
         parts=only or _PARTS,
@@ -77,11 +85,16 @@ def command(
         exit_code=flags["exit_code"],
         yes=flags["yes"],
         wait_seconds=wait,
+        take_snapshot=flags["take_snapshot"],
     )
     return asyncio.run(_diff(invocation.console(), left, right, options))
 
 
 async def _diff(console: Console, left: str, right: str, options: DiffOptions) -> int:
+    if options.take_snapshot:
+        from quri_console.cli.live_state import with_live_state
+
+        left, right = await with_live_state(console, left, right, yes=options.yes, as_json=options.as_json)
     progress = progress_to(sys.stderr, "json" if options.as_json else None)
     try:
         diff = await console.diff(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quri_console.backup.summaries import (
     IMPORT_OPERATION,
@@ -18,8 +18,11 @@ from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.render.ages import short_age
 from quri_console.render.escape import escape
 from quri_console.render.spans import Line, Span
-from quri_console.render.table import UNKNOWN, Role
 from quri_console.units import format_bytes
+
+if TYPE_CHECKING:
+    # its own imports take longer than all that is done here
+    from quri_console.render.table import Role
 
 BACKUP_HEADINGS = ("BACKUP", "AGE", "NETWORK", "CANISTERS", "SIZE", "NEW", "STATE", "MARKS")
 BACKUP_RIGHT = (1, 4, 5)
@@ -30,6 +33,7 @@ STATE_ROLES: dict[SetState, Role] = {
     "not consistent": "status-warning",
     "damaged": "status-critical",
 }
+_UNKNOWN = "–"
 _SHOWN_NAMES = 6
 
 
@@ -41,10 +45,10 @@ def backup_row(backup: BackupSummary, now_ns: int) -> tuple[tuple[str, Role], ..
     texts = (
         backup.name,
         short_age(taken_ns, now_ns),
-        escape(backup.network) or UNKNOWN,
-        _names(backup.canisters) or UNKNOWN,
-        format_bytes(backup.state_bytes) if readable else UNKNOWN,
-        format_bytes(backup.new_bytes) if readable else UNKNOWN,
+        escape(backup.network) or _UNKNOWN,
+        _names(backup.canisters) or _UNKNOWN,
+        format_bytes(backup.state_bytes) if readable else _UNKNOWN,
+        format_bytes(backup.new_bytes) if readable else _UNKNOWN,
     )
     marks = ", ".join(marks_of(backup))
     return (*((text, role) for text in texts), (backup.state, STATE_ROLES[backup.state]), (marks, role))

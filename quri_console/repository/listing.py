@@ -59,13 +59,28 @@ class SetSummary:
     """When it was forgotten: a list that is not about the trash leaves it out then."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A repository's committed sets, forgotten ones too, and the names of those begun and not committed, newest first.
+
+    A forgotten set without a manifest is neither: prune was interrupted while it removed it.
+    """
+
+    sets: tuple[SetSummary, ...]
+    unfinished: tuple[str, ...]
+
+
 def list_sets(repository: Repository, cache_folder: Path) -> tuple[SetSummary, ...]:
     """Every committed set, newest first, forgotten ones too. Raises StorageFailed when the folder cannot be listed."""
+    return list_repository(repository, cache_folder).sets
+
+
+def list_repository(repository: Repository, cache_folder: Path) -> Listed:
+    """All sets in one go through the repository. Raises StorageFailed when the folder cannot be listed."""
     cache = ListingCache(cache_path(cache_folder, repository.id, repository.backend.location))
-    listing = _Listing(repository, cache)
-    summaries = listing.run()
+    listed = _Listing(repository, cache).run()
     cache.save()
-    return summaries
+    return listed
 
 
 class _Listing:
@@ -77,19 +92,20 @@ class _Listing:
         self._cache = cache
         self._now = utc_datetime(repository.clock.now_ns())
 
-    def run(self) -> tuple[SetSummary, ...]:
+    def run(self) -> Listed:
         """All sets, newest first."""
         forgotten, marks = self._forgotten(), self._marks()
-        found = []
+        found, unfinished = [], []
         for name in reversed(self._backend.folders(BACKUPS_FOLDER)):
             entry = self._backend.head(manifest_object(name))
             # to look at the name is slow, and only a set's manifest comes into the cache
-            if entry is None or not (self._cache.holds(entry.name) or is_set_name(name)):
-                continue
-            stands = standing(*marks.get(name, ((), ())), self._now)
-            with contextlib.suppress(ObjectMissing):  # prune has just removed it
-                found.append(self._summary(name, entry, stands, forgotten.get(name)))
-        return tuple(found)
+            if entry is not None and (self._cache.holds(entry.name) or is_set_name(name)):
+                stands = standing(*marks.get(name, ((), ())), self._now)
+                with contextlib.suppress(ObjectMissing):  # prune has just removed it
+                    found.append(self._summary(name, entry, stands, forgotten.get(name)))
+            elif entry is None and name not in forgotten and is_set_name(name):
+                unfinished.append(name)
+        return Listed(tuple(found), tuple(unfinished))
 
     def _summary(self, name: str, entry: Entry, stands: Standing, forgotten_at: datetime | None) -> SetSummary:
         value, damage = self._value(entry, partial(self._plain_manifest, name))

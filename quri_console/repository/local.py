@@ -93,7 +93,17 @@ class LocalBackend:
             return tuple(name for name in names if self._holds_something(folder / name))
 
     def _holds_something(self, folder: Path) -> bool:
-        return next(self._entries(folder, folder.name), None) is not None
+        # as `_entries` would tell, but at the first object: lists of many sets begin with this
+        try:
+            with os.scandir(folder) as items:
+                return any(
+                    item.is_file(follow_symlinks=False)
+                    or (item.is_dir(follow_symlinks=False) and self._holds_something(Path(item.path)))
+                    for item in items
+                    if not item.name.startswith(".")
+                )
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def head(self, name: str) -> Entry | None:
         path = self._path(name)

@@ -156,3 +156,23 @@ def test_text_from_outside_cannot_steer_the_terminal(config: Path, tmp_path: Pat
         output = invoke(capsys, "--config", config, "show", *options).output
         assert "\x1b" not in output
         assert "\u202e" not in output
+
+
+def test_without_its_key_an_encrypted_backup_shows_what_is_clear(config: Path, tmp_path: Path, capsys: Capture) -> None:
+    from quri_console.repository.store import Repository
+    from quri_console.repository.unlocking import unlock_with
+    from tests.support.key_holders import age_holder, shared_repository
+
+    holder = age_holder()
+    shared_repository(tmp_path / "repository", holder)
+    write_backup(Repository.open(tmp_path / "repository", unlock=unlock_with(holder.secrets)), BOTH)
+    finished = invoke(capsys, "--config", config, "show")
+    assert finished.code == 12
+    found = facts(finished.output)
+    assert found["repository"][0].endswith(", encrypted")
+    assert found["measured bill"] == ["400 M cycles (400,000,000)"] * 2
+    assert "controllers" not in found
+    assert len(found["not readable"]) == 2
+    assert invoke(capsys, "--config", config, "ls", "latest").code == 12
+    listed = invoke(capsys, "--config", config, "list")
+    assert (listed.code, "It is encrypted." in listed.output) == (0, True)

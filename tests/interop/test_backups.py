@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from quri_console.backup.browse import open_backup
 from quri_console.backup.capture import back_up
+from quri_console.backup.export import export_state
+from quri_console.backup.import_backup import Owner, Target, import_directory
+from quri_console.backup.import_sources import find_sources
 from quri_console.backup.interchange import read_metadata, read_snapshot_directory
+from quri_console.backup.target import BackupTarget
 from quri_console.clock import SystemClock
 from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.management import change, snapshot_change
@@ -25,8 +28,9 @@ FINITE = "0.1"
 
 
 async def _back_up(lab: Laboratory, canister: Principal) -> Path:
-    await back_up(lab.request((canister, "pig")), lab.effects, clock=SystemClock(), progress=lab.progress)
-    return open_backup(lab.repository).canister("pig").snapshot_directory
+    """A backup of the canister, exported; the directory."""
+    await lab.back_up((canister, "pig"))
+    return export_state(lab.stored(), lab.folder / "ours").path
 
 
 def _content(directory: Path) -> dict[str, bytes]:
@@ -66,9 +70,7 @@ async def test_icp_uploads_our_backup_and_the_canister_is_as_before(operator: Op
         await operator.icp("canister", "stop", text)
         await operator.icp("canister", "snapshot", "restore", text, uploaded.json["snapshot_id"])
         await operator.icp("canister", "start", text)
-        assert (await canister_status(lab.agent, canister)).module_hash == open_backup(lab.repository).canister(
-            "pig"
-        ).module_hash
+        assert (await canister_status(lab.agent, canister)).module_hash == lab.stored().module_hash
     after = operator.net.network.subnet.get(canister.bytes)
     assert after.instance is not None
     restored = after.instance.capture()
@@ -102,3 +104,24 @@ async def test_icp_refuses_a_float_that_its_format_cannot_say(operator: Operator
         ours = await _back_up(lab, canister)
         refusal = await operator.icp.refused("canister", "snapshot", "upload", canister.to_str(), "-i", str(ours))
     assert "globals" in refusal or "f32" in refusal
+
+
+async def test_what_icp_downloaded_is_imported_as_the_backup_of_the_same_snapshot(
+    operator: Operator, tmp_path: Path
+) -> None:
+    async with laboratory_on(operator.net, tmp_path) as lab:
+        canister = await lab.create(code=module(FINITE))
+        await perform(lab.agent, change.upload_chunk(canister, b"a chunk"))
+        text = canister.to_str()
+        await perform(lab.agent, change.stop_canister(canister))
+        taken = await perform(lab.agent, snapshot_change.take_canister_snapshot(canister))
+        theirs = tmp_path / text
+        await operator.icp("canister", "snapshot", "download", text, taken.id.hex(), "-o", str(theirs))
+        request = lab.request((canister, "pig"), mode="reuse")
+        request = replace(request, targets=(BackupTarget(canister, "pig", reuse=taken.id),))
+        await back_up(request, lab.effects, clock=SystemClock(), progress=lab.progress)
+    network = lab.stored().network
+    target = Target(lab.store(), tmp_path / "cache")
+    (source,) = find_sources(theirs)
+    result = import_directory(source, Owner(canister, "pig", network), target)
+    assert (result.set_name, result.fresh) == (lab.stored().set_name, False)

@@ -39,12 +39,12 @@ class Desk:
         return out.decode()
 
     async def back_up(self, name: str) -> Path:
-        """Back up a canister; the folder of its snapshot."""
+        """Back up a canister and export the backup; the folder of the export."""
         stamp = re.search(r"\d{8}T\d{6}Z", await self.console("backup", name))
         assert stamp is not None
-        found = list((self.network.config.parent / "console").rglob(f"{stamp[0]}/{name}/snapshot"))
-        assert len(found) == 1
-        return found[0]
+        folder = self.network.config.parent / f"exported-{stamp[0]}"
+        await self.console("export", stamp[0], name, "--to", str(folder))
+        return folder
 
     async def ask(self, canister: str, method: str, arguments: str = "()", *options: str) -> str:
         return (await self.icp("canister", "call", canister, method, arguments, *options)).out.strip()
