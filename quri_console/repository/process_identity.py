@@ -1,105 +1,57 @@
-"""Which process this is, so that no later one is taken for it, and whether a process named so has ended."""
+"""Which process this is, so that no later one is taken for it, and whether another one still lives."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_MACHINE_ID = Path("/etc/machine-id")
-_STATE, _STARTED = 0, 19
-"""Fields of /proc/PID/stat, counted from the one after the command name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
-    """One process among all that ever ran anywhere. Texts are empty and ticks 0 where the system does not tell.
-
-    `machine` is a digest of /etc/machine-id, which is not meant to leave the machine; `started_ticks` counts from
-    the boot that `boot_id` names.
-    """
+    """A process of a machine: `started` in clock ticks after that machine's boot, 0 where it cannot be told."""
 
     host: str
-    machine: str
-    boot_id: str
-    pid_namespace: str
+    boot: str
     pid: int
-    started_ticks: int
+    started: int
 
 
 def this_process() -> ProcessIdentity:
     """The process that asks."""
-    pid = os.getpid()
-    return ProcessIdentity(
-        host=socket.gethostname(),
-        machine=_machine(),
-        boot_id=_text_of(_BOOT_ID),
-        pid_namespace=_pid_namespace(),
-        pid=pid,
-        started_ticks=_started_ticks(pid) or 0,
-    )
+    return ProcessIdentity(socket.gethostname(), boot_id(), os.getpid(), start_ticks(os.getpid()) or 0)
 
 
-def has_ended(process: ProcessIdentity, here: ProcessIdentity) -> bool:
-    """Whether `process` is certainly gone, as seen from `here`, a process that runs now.
-
-    False whenever it cannot be told: it ran on another machine or in another container, or the system does not say.
-    """
-    # two machines may share a name ("localhost"): a boot id tells of a restart only on one and the same machine
-    if (process.host, process.machine) != (here.host, here.machine) or not (process.boot_id and here.boot_id):
-        return False
-    if process.boot_id != here.boot_id:
-        return True
-    if process.pid_namespace != here.pid_namespace:
-        return False  # its process id means nothing here
-    return _is_gone(process.pid, process.started_ticks)
-
-
-def _is_gone(pid: int, started_ticks: int) -> bool:
-    found = _started_ticks(pid)
-    if found is not None:
-        return found != started_ticks
-    return not _answers(pid)
-
-
-def _started_ticks(pid: int) -> int | None:
-    """When the process started; None when there is none, it has ended unreaped, or the system does not tell."""
+def boot_id() -> str:
+    """What tells this boot of the machine from others; empty where it does not say."""
     try:
-        # the command name may contain spaces and brackets, so count fields after its end
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[_STATE] in ("Z", "X") else int(fields[_STARTED])
-
-
-def _answers(pid: int) -> bool:
-    """Whether there is such a process although /proc does not show it, as when it hides other users' processes."""
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (ProcessLookupError, OverflowError):
-        return False
-    return False  # ours and not shown: it has ended and waits to be reaped
-
-
-def _machine() -> str:
-    text = _text_of(_MACHINE_ID)
-    return hashlib.sha256(b"quri-console machine " + text.encode()).hexdigest()[:16] if text else ""
-
-
-def _pid_namespace() -> str:
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
+        return _BOOT_ID.read_text().strip()
     except OSError:
         return ""
 
 
-def _text_of(path: Path) -> str:
+def start_ticks(pid: int) -> int | None:
+    """When a process started, in clock ticks after boot; None when there is no such process, 0 when it is unknown."""
     try:
-        return path.read_text(errors="replace").strip()
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return 0 if not Path("/proc/self/stat").exists() else None
     except OSError:
-        return ""
+        return 0
+    # the command name may contain spaces and brackets, so count fields after its end
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in ("Z", "X") else int(fields[19])
+
+
+def is_surely_gone(process: ProcessIdentity) -> bool:
+    """Whether a process of this machine has ended; False for one of another machine, which cannot be told."""
+    if process.host != socket.gethostname() or not process.boot:
+        return False
+    here = boot_id()
+    if here and process.boot != here:
+        return True
+    started = start_ticks(process.pid)
+    return started is None or (started != 0 and process.started not in (0, started))

@@ -1,4 +1,4 @@
-"""Sealing one set into one file: what it holds, that nothing half-made gets its name, and that damage is not archived."""
+"""Sealing a set into one file: what it holds, that nothing half-made gets its name, that damage is not archived."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_set_s_own_files_are_in_it_byte_for_byte_and_its_manifest_comes_last
     own = [str(path) for path in made.files() if str(path).startswith((f"backups/{name}/", f"marks/{name}/"))]
     for member in ("repository.toml", *own):
         assert found[member] == (made.path / member).read_bytes()
-    assert list(found)[0] == "repository.toml"
+    assert next(iter(found)) == "repository.toml"
     assert list(found)[-1] == f"backups/{name}/MANIFEST.toml"
     others = {member.split("/")[0] for member in found if member not in own}
     assert others == {"repository.toml", "packs", "index"} | ({"keys"} if made.encrypted else set())

@@ -1,4 +1,4 @@
-"""Opening an archive: only what `archive` writes is accepted, nothing can be changed in it, and nothing is left behind."""
+"""Opening an archive: only what `archive` writes is accepted, nothing in it can be changed, nothing stays behind."""
 
 from __future__ import annotations
 
