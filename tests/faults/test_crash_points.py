@@ -121,6 +121,8 @@ def _at(life: Life, count: int) -> Step:
 
 def _judge(life: Life, count: int, disk: Path) -> None:
     """What must hold on a disk that was cut off after `count` operations."""
+    # the next boot knows that whoever held a lock is gone; here it is this very process
+    shutil.rmtree(disk / REPOSITORY / "locks", ignore_errors=True)
     step = _at(life, count)
     done = count == step.end
     try:
@@ -134,9 +136,11 @@ def _judge(life: Life, count: int, disk: Path) -> None:
     for name in listed:
         for folder, item in life.made.contents[name].items():
             assert life.made.read_item(repository, name, folder) == item, f"{name}/{folder} in {step.name}"
-    assert check_repository(repository).ok, step.name
+    # this repository's key is the test's own: it has no key files, which a check is right to say
+    damages = [damage for damage in check_repository(repository).damages if damage.kind != "key"]
+    assert damages == [], step.name
     sealed = disk / ARCHIVE
-    assert sealed.exists() or (step.name != "archive" or not done) or "archive" not in _done_before(life, count)
+    assert sealed.exists() or "archive" not in _done_before(life, count)
     if sealed.exists():
         with open_archive(sealed, disk / "cache", unlock=life.made.unlock) as opened:
             assert len(opened.set_names()) == 1
