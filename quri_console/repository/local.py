@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from quri_console.errors import CorruptionError
 from quri_console.folders import make_private_folders
 from quri_console.repository.backend import Entry, check_name, missing
 from quri_console.repository.files import open_regular, storage_errors
@@ -50,16 +51,19 @@ class LocalBackend:
     def put_if_absent(self, name: str, data: bytes) -> bool:
         path = self._path(name)
         with storage_errors(f"write {name}", path):
-            if path.exists():
-                return False
-            temporary = self._written(path, data)
-            try:
-                self._files.link(temporary, path)
-            except FileExistsError:
-                return False
-            finally:
-                self._files.unlink(temporary)
+            stored = not path.exists() and self._linked(path, data)
+            # also the name that another gave it: that one may have been killed before it was on disk
             self._files.sync_directory(path.parent)
+        return stored
+
+    def _linked(self, path: Path, data: bytes) -> bool:
+        temporary = self._written(path, data)
+        try:
+            self._files.link(temporary, path)
+        except FileExistsError:
+            return False
+        finally:
+            self._files.unlink(temporary)
         return True
 
     def get(self, name: str) -> bytes:
@@ -185,7 +189,12 @@ class LocalBackend:
         path = self._path(name)
         if not os.path.lexists(path):
             raise missing(self.location, name)
-        descriptor = open_regular(path)
+        try:
+            descriptor = open_regular(path)
+        except CorruptionError:
+            if not os.path.lexists(path):
+                raise missing(self.location, name) from None  # deleted meanwhile
+            raise
         return descriptor, os.fstat(descriptor).st_size
 
     def _read(self, name: str, descriptor: int, offset: int, size: int) -> bytes:

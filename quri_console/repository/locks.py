@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Literal, cast
+from typing import Literal, Self, cast
 
 from quri_console.clock import Clock, utc_datetime
 from quri_console.errors import CorruptionError, LockedError, QuriError
-from quri_console.repository.backend import Backend, ObjectMissing
+from quri_console.repository.backend import Backend, Entry, ObjectMissing
 from quri_console.repository.files import StorageFailed
 from quri_console.repository.process_identity import ProcessIdentity, is_surely_gone, this_process
 from quri_console.repository.sealed import seal, unseal
@@ -26,7 +26,8 @@ from quri_console.repository.sets import typed
 
 LOCKS_FOLDER = "locks"
 STALE_AFTER = timedelta(minutes=30)
-REFRESH_SECONDS = 300.0
+REFRESH_EVERY = timedelta(minutes=5)
+_RETRY_EVERY = timedelta(minutes=1)
 _PAUSE_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.0)
 LockKind = Literal["shared", "exclusive"]
 
@@ -101,6 +102,8 @@ def _decode(name: str, data: bytes) -> LockInfo:
                 typed(process, "boot", str),
                 typed(process, "pid", int),
                 typed(process, "started", int),
+                str(process.get("pid_namespace", "")),
+                str(process.get("machine", "")),
             ),
             created_at=typed(document, "created_at", datetime).astimezone(UTC),
             refreshed_at=typed(document, "refreshed_at", datetime).astimezone(UTC),
@@ -111,24 +114,52 @@ def _decode(name: str, data: bytes) -> LockInfo:
 
 def list_locks(backend: Backend) -> tuple[LockInfo, ...]:
     """Every lock, damaged ones too; one that goes away meanwhile is left out. Raises StorageFailed."""
-    locks = []
-    for entry in backend.list(LOCKS_FOLDER):
+    return tuple(lock for _, lock in _stored(backend))
+
+
+def _stored(backend: Backend) -> Iterator[tuple[Entry, LockInfo]]:
+    # A file system may leave out a file that is replaced while its folder is read, and a refresh replaces; nobody
+    # refreshes twice within one look, so a lock that is held throughout is in one of two lists.
+    entries = {entry.name: entry for _ in range(2) for entry in backend.list(LOCKS_FOLDER)}
+    for name, entry in sorted(entries.items()):
         try:
-            locks.append(_decode(entry.name, backend.get(entry.name)))
+            yield entry, _decode(name, backend.get(name))
         except ObjectMissing:
             continue
         except CorruptionError as error:
-            locks.append(LockInfo(entry.name, "exclusive", "", None, None, None, damage=str(error)))
-    return tuple(locks)
+            yield entry, LockInfo(name, "exclusive", "", None, None, None, damage=str(error))
 
 
 def remove_stale_locks(backend: Backend, clock: Clock, *, damaged_too: bool = False) -> tuple[LockInfo, ...]:
     """Delete the locks whose holders are gone (and unreadable ones, when asked for); those that were deleted."""
     now = utc_datetime(clock.now_ns())
-    removed = [lock for lock in list_locks(backend) if lock.is_stale(now) or (damaged_too and lock.damage)]
-    for lock in removed:
-        backend.delete(lock.name)
+    removed = []
+    for entry, lock in _stored(backend):
+        if not (lock.is_stale(now) or (damaged_too and lock.damage)):
+            continue
+        present = backend.head(lock.name)
+        # one that was refreshed since it was listed has a living holder
+        if present is not None and present.version == entry.version:
+            backend.delete(lock.name)
+            removed.append(lock)
     return tuple(removed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A moment on both clocks of a machine, which differ when it slept or its time was set."""
+
+    wall: datetime
+    monotonic: float
+
+    @classmethod
+    def of(cls, clock: Clock) -> Self:
+        return cls(utc_datetime(clock.now_ns()), clock.monotonic())
+
+    def age(self, clock: Clock) -> timedelta:
+        """How long ago it may have been at most."""
+        now = _Mark.of(clock)
+        return max(abs(now.wall - self.wall), timedelta(seconds=now.monotonic - self.monotonic))
 
 
 class RepositoryLock:
@@ -141,7 +172,7 @@ class RepositoryLock:
         """None for reading where nothing can be written, and so nothing be deleted by others through this place."""
         self.removed = removed
         """Stale locks that were removed on the way."""
-        self._refreshed = clock.monotonic()
+        self._refreshed = self._tried = _Mark.of(clock)
 
     def __enter__(self) -> RepositoryLock:
         return self
@@ -149,32 +180,57 @@ class RepositoryLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.release()
+        try:
+            self.release()
+        except StorageFailed:
+            # what went wrong inside is what the operator must read; the lock ends with this process
+            if error is None:
+                raise
 
     def refresh(self) -> None:
         """Say that we are still here. Raises LockLost when somebody took us for gone, StorageFailed."""
         if self.info is None:
             return
-        if self._backend.head(self.info.name) is None:
-            raise LockLost(
-                f"the lock of {self.info.holder} was removed by somebody else",
-                why="This process was silent for more than 30 minutes, or `repair locks` was run.",
-                next_step="Run it again.",
-            )
-        self.info = replace(self.info, refreshed_at=utc_datetime(self._clock.now_ns()))
-        self._backend.put(self.info.name, _encode(self.info))
-        self._refreshed = self._clock.monotonic()
+        self._tried = _Mark.of(self._clock)
+        name, late = self.info.name, self._refreshed.age(self._clock) > STALE_AFTER
+        if self._backend.head(name) is None:
+            raise _lost(self.info)
+        renewed = replace(self.info, refreshed_at=self._tried.wall)
+        self._backend.put(name, _encode(renewed))
+        # so late, another may have deleted it between looking and storing, and have gone on
+        if late and any(lock.name != name and lock.excludes(renewed.kind) for lock in list_locks(self._backend)):
+            self._backend.delete(name)
+            raise _lost(self.info)
+        self.info, self._refreshed = renewed, self._tried
 
     def refresh_if_due(self) -> None:
-        """`refresh` every five minutes; to be called as often as convenient."""
-        if self.info is not None and self._clock.monotonic() - self._refreshed >= REFRESH_SECONDS:
+        """`refresh` every five minutes; to be called as often as convenient.
+
+        A place that fails is tried again each minute, and StorageFailed is raised only when others may soon take the
+        lock for stale: a full disk must not end the deletion that makes room. Raises LockLost.
+        """
+        every = REFRESH_EVERY if self._tried is self._refreshed else _RETRY_EVERY
+        if self.info is None or self._tried.age(self._clock) < every:
+            return
+        try:
             self.refresh()
+        except StorageFailed:
+            if self._refreshed.age(self._clock) >= STALE_AFTER - REFRESH_EVERY:
+                raise
 
     def release(self) -> None:
         """Let go of it."""
         if self.info is not None:
             self._backend.delete(self.info.name)
             self.info = None
+
+
+def _lost(lock: LockInfo) -> LockLost:
+    return LockLost(
+        f"the lock of {lock.holder} was removed by somebody else",
+        why="This process was silent for more than 30 minutes, or `repair locks` was run.",
+        next_step="Run it again.",
+    )
 
 
 def acquire(

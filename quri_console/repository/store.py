@@ -20,7 +20,7 @@ from quri_console.repository.chunking import CHUNK_CLASSES, zeros
 from quri_console.repository.errors import NewerFormat, NotARepository, RepositoryMissing, WrongKey
 from quri_console.repository.filesystem import FileSystem
 from quri_console.repository.frames import FrameReader
-from quri_console.repository.index import Index, load_index
+from quri_console.repository.index import Index, load_index, put_fragment
 from quri_console.repository.local import LocalBackend
 from quri_console.repository.pack_marks import marked_packs
 from quri_console.repository.sealed import seal, unseal
@@ -297,8 +297,18 @@ class Repository:
             return self._frames.chunk(identifier, others)
 
     def chunk_writer(self, *, level: int = 3, on_durable: Callable[[int], None] = lambda _: None) -> ChunkWriter:
-        """What stores chunks; a lock must be held. Raises WrongKey."""
+        """What stores chunks; a lock must be held. Raises WrongKey, StorageFailed, DiskFull."""
+        self._adopt_unindexed_packs()
         return ChunkWriter(self.backend, self.vault, self.index, level=level, on_durable=on_durable)
+
+    def _adopt_unindexed_packs(self) -> None:
+        """Have packs on disk, and named, whose writer was killed perhaps before they were: new sets build on them."""
+        packs = [self.index.packs[identifier] for identifier in sorted(self.index.unindexed)]
+        for pack in packs:
+            self.backend.put_if_absent(pack.name, self.backend.get(pack.name))
+        if packs:
+            put_fragment(self.backend, packs)
+            self.index.unindexed.clear()
 
     async def begin_set(self, begun: Mapping[str, Any]) -> SetWriter:
         """Take the name of the next free second. Raises StorageFailed, DiskFull, WrongKey."""

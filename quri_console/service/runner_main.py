@@ -8,6 +8,7 @@ import hashlib
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from quri_console.backup.capture import back_up
@@ -37,6 +38,7 @@ from quri_console.service.operations import locks_folder
 from quri_console.service.repositories import open_repository
 
 ADMITTED = "admitted"
+LOOK_AT_LOCK_SECONDS = 60.0
 
 
 def admitted_on(records: Iterable[Record]) -> bytes:
@@ -158,13 +160,30 @@ def _look(running: Running, lock: RepositoryLock) -> None:
     running.checkpoint()
 
 
+async def _refresh(lock: RepositoryLock, running: Running) -> None:
+    """Keep a lock alive beside work that has no checkpoints of its own."""
+    while True:
+        await running.clock.sleep(LOOK_AT_LOCK_SECONDS)
+        await asyncio.to_thread(lock.refresh_if_due)
+
+
 async def _restore(bench: _Bench) -> Finished:
     running = bench.running
     plan = read_plan(running.files.directory, RestorePlan)
     effects = bench.effects("restore", canister=plan.name, shown=plan.hash, root_key_hash=plan.root_key_hash)
     with bench.locked(plan.canister):
         async with contextlib.aclosing(effects):
-            report = await execute(plan, effects, bench.repository(), clock=running.clock, progress=running.progress)
+            repository = bench.repository()
+            holder = f"restore {running.request.id}"
+            # optional: a repository that may only be read is good enough to restore from
+            with await asyncio.to_thread(
+                partial(acquire, repository.backend, "shared", holder, running.clock, optional=True)
+            ) as lock:
+                refreshing = asyncio.create_task(_refresh(lock, running))
+                try:
+                    report = await execute(plan, effects, repository, clock=running.clock, progress=running.progress)
+                finally:
+                    refreshing.cancel()
     return Finished(f"{plan.name} was restored from {plan.source.label}", report.result())
 
 

@@ -20,6 +20,9 @@ from quri_console.repository.files import DiskFull
 from quri_console.repository.filesystem import RealFileSystem
 from quri_console.repository.locks import LockLost
 from quri_console.repository.marks import put_mark, read_marks
+from quri_console.repository.unlocking import unlock_with
+from tests.support.kept_sets import content
+from tests.support.key_holders import WORDS, age_holder, shared_repository, ssh_holder
 from tests.support.repositories import MadeRepository, flip_byte, small_repository
 
 SMALL = PackSizes(512, 1024)
@@ -133,6 +136,21 @@ def test_the_archive_of_an_encrypted_set_is_not_read_without_its_key(tmp_path: P
         assert repository.manifest(name).name == name
         with pytest.raises(WrongKey):
             made.read_item(repository, name, "alpha")
+
+
+def test_every_way_into_the_repository_is_a_way_into_the_archive(tmp_path: Path) -> None:
+    alice, sam = age_holder("alice"), ssh_holder("ed25519", "sam")
+    kept = shared_repository(tmp_path / "repository", alice, sam)
+    name = kept.take(WORDS)
+    path = tmp_path / "a.tar.zst"
+    write_archive(kept.open(), name, path)
+    for holder in (alice, sam):
+        with open_archive(path, tmp_path / "cache", unlock=unlock_with(holder.secrets)) as repository:
+            memory = repository.blob(repository.manifest(name), "alpha/memory.chunks")
+            assert memory.read(0, memory.size) == content(WORDS["alpha"])
+    stranger = unlock_with(age_holder("eve").secrets)
+    with open_archive(path, tmp_path / "cache", unlock=stranger) as repository, pytest.raises(WrongKey):
+        repository.record(repository.manifest(name), "alpha/status.toml")
 
 
 def left_over(folder: Path) -> list[str]:

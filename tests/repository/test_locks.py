@@ -4,17 +4,23 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from quri_console.clock import ManualClock, SystemClock
+from quri_console.clock import ManualClock, SystemClock, utc_datetime
 from quri_console.errors import ExitCode
 from quri_console.repository import process_identity
+from quri_console.repository.backend import Entry
+from quri_console.repository.files import DiskFull, StorageFailed
 from quri_console.repository.local import LocalBackend
 from quri_console.repository.locks import (
     LockLost,
+    RepositoryLock,
     RepositoryLocked,
+    _encode,
     acquire,
     list_locks,
     remove_stale_locks,
@@ -145,6 +151,123 @@ def test_reading_needs_no_lock_where_nothing_can_be_written(backend: LocalBacken
     with acquire(LocalBackend(place), "shared", "check", SystemClock(), optional=True) as lock:
         assert lock.info is None
         lock.refresh()
+
+
+class Interrupted(LocalBackend):
+    """Lets something happen in the middle: right before the next look at, or writing of, an object."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.before_head: list[Callable[[], object]] = []
+        self.before_put: list[Callable[[], object]] = []
+
+    def head(self, name: str) -> Entry | None:
+        if self.before_head:
+            self.before_head.pop()()
+        return super().head(name)
+
+    def put(self, name: str, data: bytes) -> None:
+        if self.before_put:
+            self.before_put.pop()()
+        super().put(name, data)
+
+
+def _held_elsewhere(backend: LocalBackend, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> RepositoryLock:
+    with monkeypatch.context() as there:
+        there.setattr(process_identity.socket, "gethostname", lambda: "elsewhere")
+        return acquire(backend, "shared", "backup", clock)
+
+
+def test_a_lock_that_is_refreshed_at_the_last_moment_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend, clock = Interrupted(tmp_path / "repository"), ManualClock(0)
+    held = _held_elsewhere(backend, clock, monkeypatch)
+    clock._elapsed_ns = 31 * MINUTE_NS
+    backend.before_head.append(lambda: LocalBackend.put(backend, held.info.name, _renewed(held, clock)))
+    assert remove_stale_locks(backend, ManualClock(31 * MINUTE_NS)) == ()
+
+
+def _renewed(lock: RepositoryLock, clock: ManualClock) -> bytes:
+    assert lock.info is not None
+    return _encode(replace(lock.info, refreshed_at=utc_datetime(clock.now_ns())))
+
+
+def test_a_holder_that_comes_back_late_does_not_go_on_beside_a_deletion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend, clock = Interrupted(tmp_path / "repository"), ManualClock(0)
+    held = _held_elsewhere(backend, clock, monkeypatch)
+    clock._elapsed_ns = 40 * MINUTE_NS
+    backend.before_put.append(lambda: acquire(backend, "exclusive", "prune", ManualClock(40 * MINUTE_NS)))
+    with pytest.raises(LockLost):
+        held.refresh()
+    assert [lock.holder for lock in list_locks(backend)] == ["prune"]
+
+
+class SleptClock(ManualClock):
+    """Of a machine that was suspended: the steady clock stood still."""
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+def test_a_machine_that_slept_notices_that_it_lost_the_lock(
+    backend: LocalBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SleptClock(0)
+    held = _held_elsewhere(backend, clock, monkeypatch)
+    clock._elapsed_ns = 60 * MINUTE_NS
+    with acquire(backend, "exclusive", "prune", ManualClock(60 * MINUTE_NS)), pytest.raises(LockLost):
+        held.refresh_if_due()
+
+
+def test_a_failing_place_ends_the_work_only_when_the_lock_is_about_to_grow_stale(tmp_path: Path) -> None:
+    backend, clock = Interrupted(tmp_path / "repository"), ManualClock(0)
+    held = acquire(backend, "exclusive", "prune", clock)
+
+    def full() -> None:
+        raise DiskFull("The disk is full")
+
+    for minutes in (6, 7, 24):
+        backend.before_put = [full]
+        clock._elapsed_ns = minutes * MINUTE_NS
+        held.refresh_if_due()
+        assert backend.before_put == []
+    backend.before_put = [full]
+    clock._elapsed_ns = 26 * MINUTE_NS
+    with pytest.raises(DiskFull):
+        held.refresh_if_due()
+
+
+def test_the_failure_of_the_work_is_told_rather_than_that_of_the_release(tmp_path: Path) -> None:
+    class Stuck(LocalBackend):
+        def delete(self, name: str) -> None:
+            raise StorageFailed("Could not delete")
+
+    with pytest.raises(KeyError), acquire(Stuck(tmp_path / "repository"), "shared", "backup", SystemClock()):
+        raise KeyError("the work")
+
+
+@pytest.mark.parametrize("place", ["pid_namespace", "machine"])
+def test_a_process_of_another_container_or_machine_of_the_same_name_is_not_taken_for_gone(
+    backend: LocalBackend, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    with monkeypatch.context() as there:
+        there.setattr(process_identity, place, lambda: "another")
+        # no process here started then
+        there.setattr(process_identity, "start_ticks", lambda pid: 1)
+        acquire(backend, "shared", "backup", SystemClock())
+    with pytest.raises(RepositoryLocked):
+        acquire(backend, "exclusive", "prune", SystemClock(), sleep=lambda _: None)
+
+
+def test_a_holder_that_proc_does_not_show_keeps_its_lock(
+    backend: LocalBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_identity, "start_ticks", lambda pid: None)
+    held = acquire(backend, "shared", "backup", SystemClock())
+    with pytest.raises(RepositoryLocked):
+        acquire(backend, "exclusive", "prune", SystemClock(), sleep=lambda _: None)
+    held.refresh()
 
 
 def _work(root: str, exclusive: bool, rounds: int) -> None:

@@ -19,7 +19,15 @@ from quri_console.repository.set_import import import_archive
 from quri_console.repository.set_writer import begun_by
 from quri_console.repository.sets import set_time
 from quri_console.repository.store import Repository, create_repository
-from tests.support.repositories import HOUR_NS, START_NS, MadeRepository, flip_byte, made_up_bytes, small_repository
+from tests.support.repositories import (
+    HOUR_NS,
+    START_NS,
+    MadeItem,
+    MadeRepository,
+    flip_byte,
+    made_up_bytes,
+    small_repository,
+)
 
 NOW = START_NS + 100 * HOUR_NS
 
@@ -117,8 +125,6 @@ def test_an_encrypted_target_names_and_seals_chunks_its_own_way(tmp_path: Path) 
 
 def test_runs_of_zeros_stay_runs(tmp_path: Path, target: Repository) -> None:
     made = small_repository(tmp_path / "zeros", sets=())
-    from tests.support.repositories import MadeItem
-
     memory = bytes(1000 * 256) + made_up_bytes(1, 256) + bytes(1000 * 256)
     name = made.add_set({"alpha": MadeItem({"wasm_memory": memory})})
     import_archive(made.open(), target, name)
