@@ -87,6 +87,8 @@ class ChunkWriter:
         self._frame_bytes = frame_bytes
         self._on_durable = on_durable
         self._lock = threading.Lock()
+        # one pack at a time is filled or stored, so that a crash costs no more than one
+        self._one_pack = threading.Lock()
         # of a chunk on its way: the ticket of its frame
         self._pending: dict[bytes, int] = {}
         self._frame = _OpenFrame(1)
@@ -154,22 +156,28 @@ class ChunkWriter:
         raw = b"".join(frame.parts)
         frame.parts.clear()
         codec, payload = compress(raw, self._level)
-        full = None
+        with self._one_pack:
+            full = self._append(frame, codec, len(raw), payload)
+            if full is not None:
+                self._store(full)
+
+    def _append(self, frame: _OpenFrame, codec: int, raw_bytes: int, payload: bytes) -> _OpenPack | None:
+        """Put a compressed frame into the open pack; the pack when it is full."""
         with self._lock:
             if self._pack is None:
                 cipher = self._vault.new_pack()
                 header = encode_pack_header(cipher)
                 self._pack = _OpenPack(cipher, [header], len(header))
             pack = self._pack
-            encoded = encode_frame(pack.cipher, pack.frames, codec, len(raw), frame.chunks, payload)
+            encoded = encode_frame(pack.cipher, pack.frames, codec, raw_bytes, frame.chunks, payload)
             pack.parts.append(encoded)
             pack.size += len(encoded)
             pack.frames += 1
             pack.tickets.append(frame.number)
-            if pack.size >= self._pack_bytes:
-                full, self._pack = pack, None
-        if full is not None:
-            self._store(full)
+            if pack.size < self._pack_bytes:
+                return None
+            self._pack = None
+            return pack
 
     def _store(self, pack: _OpenPack) -> None:
         """Read the pack back, put it on disk, and only then let the index name it."""

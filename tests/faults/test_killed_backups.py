@@ -55,7 +55,8 @@ TEXT = f"""
       (local.set $at (i32.add (local.get $at) (i32.const 8)))
       (br_if $next (i32.lt_u (local.get $at) (i32.const {PAGES * 65536}))))))
 """
-READ_TWICE_AT_MOST = MOST_SLICES + -(-PACK_BYTES // SLICE_BYTES) + 1
+READ_TWICE_AT_MOST = MOST_SLICES + -(-PACK_BYTES // SLICE_BYTES) + 3
+"""In flight, in the pack that is not stored yet, and in the frames that are still being compressed for it."""
 
 
 @cache
