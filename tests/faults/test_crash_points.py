@@ -51,6 +51,7 @@ class Life:
     files: RecordingFileSystem
     steps: list[Step] = field(default_factory=list)
     present: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
 
     def open(self) -> Repository:
         backend = LocalBackend(self.made.path, self.files)
@@ -60,7 +61,8 @@ class Life:
         """Record a step; new sets are those that `made` learnt of meanwhile."""
         begin, before = len(self.files.operations), self.present
         work()
-        self.present = (frozenset(self.made.contents) | before) - gone
+        self.gone |= gone
+        self.present = (frozenset(self.made.contents) | before) - self.gone
         self.steps.append(Step(name, begin, len(self.files.operations), before, self.present))
 
     def capture(self, number: int) -> None:
