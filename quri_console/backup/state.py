@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from quri_console.backup.interchange import BLOBS, SLICE_BYTES, Blob, Slice, blob_size, slices_of
+from quri_console.backup.interchange import BLOBS, SLICE_BYTES, Slice, blob_size, slices_of
 from quri_console.backup.snapshot_record import CHUNK_STORE_BLOB, chunk_span
 from quri_console.repository.store import Blob as StoredBlob
 from quri_console.repository.store import Repository
@@ -84,8 +84,3 @@ def state_bytes(state: SnapshotState) -> int:
     """Module, heap, stable memory and chunk store together."""
     chunks = sum(state.chunk_bytes(digest) for digest in state.metadata.wasm_chunk_store)
     return chunks + sum(blob_size(state.metadata, blob) for blob in BLOBS)
-
-
-def chunk_ids(state: SnapshotState, blob: Blob) -> tuple[bytes | None, ...] | None:
-    """The names of a blob's chunks, where the state has them."""
-    return state.blob(blob).chunks.ids if isinstance(state, StoredState) else None

@@ -11,28 +11,13 @@ from pathlib import Path
 
 from quri_console.effects.durable import FILE_MODE, compact_json, make_private_directory, unusable
 from quri_console.errors import LockedError
-
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+from quri_console.repository.process_identity import this_process
 
 
 def process_identity() -> dict[str, object]:
     """This process so that no later one is taken for it: its id, when it started, and which boot that was."""
-    return {"pid": os.getpid(), "started": _start_ticks(), "boot": _boot_id()}
-
-
-def _boot_id() -> str:
-    try:
-        return BOOT_ID.read_text().strip()
-    except OSError:
-        return ""  # not Linux: the kernel's own lock decides, this only names the holder
-
-
-def _start_ticks() -> int:
-    try:
-        # the command name may contain spaces and brackets, so count fields after its end
-        return int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
-    except OSError:
-        return 0
+    process = this_process()
+    return {"pid": process.pid, "started": process.started, "boot": process.boot}
 
 
 @contextlib.contextmanager
