@@ -43,6 +43,7 @@ from quri_console.backup.own_snapshots import snapshot_to_replace, snapshots_to_
 from quri_console.backup.plan import read_status, require_possible, require_room
 from quri_console.backup.resume import SET_RESERVED, Resumed
 from quri_console.backup.resume_notes import slices_done
+from quri_console.backup.reuse import look_before_reuse
 from quri_console.backup.seen import keep_what_is_seen
 from quri_console.backup.take import CaptureFailure, Subject, Taken, TakenTogether, Taker
 from quri_console.backup.target import BackupTarget
@@ -169,7 +170,6 @@ class _Job:
                 await self._capture_unit(name, members)
         if not self.tally.captured and not self.tally.seen:
             raise self._nothing_captured()
-        self.tally.failures += self.tally.interrupted
 
     def _nothing_captured(self) -> QuriError:
         interrupted, failures = self.tally.interrupted, self.tally.failures
@@ -238,10 +238,10 @@ class _Job:
 
     async def _checked(self, target: BackupTarget) -> Subject:
         self._report("status", target)
+        if self.request.mode == "reuse":
+            return await look_before_reuse(self.effects.agent, target, self.clock)
         status = await read_status(self.effects.agent, target)
         require_possible(target, status, self.request.mode)
-        if self.request.mode == "reuse":
-            return Subject(target, status)
         await asyncio.to_thread(self._require_room, snapshot_bytes(status))
         own = self._earlier(target).own_snapshots
         room = await snapshot_to_replace(self.effects.agent, target, own)
@@ -261,23 +261,26 @@ class _Job:
         folder = folder_name(target.name, target.canister, self.tally.folders)
         try:
             captured = await self._copy(taken, folder, window)
-        except Cancelled as error:
-            await self._return(error, taken)
-            raise
-        except NetworkError as error:
-            # kept: a resumed operation goes on with it
-            self.tally.interrupted.append(CaptureFailure(target, error))
-            self._report("failed", target, note=str(error))
-        except QuriError as error:
-            await self._return(error, taken)
-            self.tally.failures.append(CaptureFailure(target, error))
-            self._report("failed", target, note=str(error))
         except BaseException as error:
-            await self._return(error, taken)
-            raise
+            if not await self._left_out(taken, error):
+                raise
         else:
             self.tally.captured.append(captured)
             self.tally.folders.add(folder)
+
+    async def _left_out(self, taken: Taken, error: BaseException) -> bool:
+        """Note why a canister is not in the set; False when `error` concerns more than this canister."""
+        target = taken.subject.target
+        if isinstance(error, NetworkError) and not isinstance(error, Cancelled):
+            # its snapshot is kept: a resumed operation goes on with it
+            self.tally.interrupted.append(CaptureFailure(target, error))
+        else:
+            await self._return(error, taken)
+            if isinstance(error, Cancelled) or not isinstance(error, QuriError):
+                return False
+            self.tally.failures.append(CaptureFailure(target, error))
+        self._report("failed", target, note=str(error))
+        return True
 
     async def _return(self, error: BaseException, taken: Taken) -> None:
         if taken.own:
@@ -286,7 +289,7 @@ class _Job:
     async def _copy(self, taken: Taken, folder: str, window: GroupWindow | None) -> _Captured:
         target, agent = taken.subject.target, self.effects.agent
         source = SnapshotSource(agent, target.canister, taken.snapshot.id, self.clock)
-        metadata = await source.metadata()
+        metadata = taken.subject.metadata or await source.metadata()
         total = metadata.wasm_module_size + metadata.wasm_memory_size + metadata.stable_memory_size
         done_bytes = 0
 
@@ -318,7 +321,6 @@ class _Job:
             subnet = tasks.create_task(subnet_id_of(agent, target.canister))
             copied = await copier.copy(metadata, done=done, chunk_bytes=earlier.chunk_bytes, known_module=known)
         extras = extras_read.result()
-        status = await read_status(agent, target)
         entry = ManifestCanister(
             canister=target.canister,
             name=target.name,
@@ -332,7 +334,6 @@ class _Job:
             state_bytes=copied.state_bytes,
             new_bytes=self.chunks.totals.new_bytes - before,
             cycles_before=taken.subject.status.cycles,
-            cycles_after=status.cycles,
             group=window.name if window is not None else "",
             warnings=warnings_of(self.request.mode, extras, window),
         )
@@ -377,7 +378,7 @@ class _Job:
 
     async def commit(self) -> SetManifest:
         """Everything durable, modules compared with what the canisters showed, records, and last the manifest."""
-        await asyncio.to_thread(self.chunks.flush)
+        await asyncio.gather(asyncio.to_thread(self.chunks.flush), self._measure_bills())
         for captured in list(self.tally.captured):
             try:
                 await asyncio.to_thread(self._finish, captured)
@@ -386,7 +387,8 @@ class _Job:
                 await self._return(error, captured.taken)
                 self.tally.failures.append(CaptureFailure(captured.taken.subject.target, error))
         if not self.tally.captured and not self.tally.seen:
-            raise nothing_captured(self.tally.failures)
+            raise self._nothing_captured()
+        self.tally.failures += self.tally.interrupted
         document = document_of(
             tool=f"quri-console {quri_console.__version__}",
             operation=self.request.operation,
@@ -399,6 +401,22 @@ class _Job:
         )
         entries = (*(captured.entry for captured in self.tally.captured), *self.tally.seen)
         return await asyncio.to_thread(self.writer.commit, set_items(self.network, entries), document)
+
+    async def _measure_bills(self) -> None:
+        """Ask what each canister has left; one that cannot be asked any more is left out."""
+        asked = list(self.tally.captured)
+        answers = await asyncio.gather(
+            *(read_status(self.effects.agent, captured.taken.subject.target) for captured in asked),
+            return_exceptions=True,
+        )
+        self.tally.captured.clear()
+        for captured, answer in zip(asked, answers, strict=True):
+            if isinstance(answer, BaseException):
+                if not await self._left_out(captured.taken, answer):
+                    raise answer
+            else:
+                entry = replace(captured.entry, cycles_after=answer.cycles)
+                self.tally.captured.append(replace(captured, entry=entry))
 
     def _finish(self, captured: _Captured) -> None:
         """Read the module back, then write the canister's records. Raises CorruptionError, StorageFailed, DiskFull."""

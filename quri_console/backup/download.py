@@ -16,9 +16,9 @@ from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.management.read import read_snapshot_chunk, read_snapshot_metadata, read_snapshot_slice
 from quri_console.ic.management.types import SnapshotMetadata
 
-MOST_SLICES = 12
+MOST_SLICES = 24
 """At about 2 MB each, what is in flight at most whatever the canister's size."""
-_FIRST_SLICES = 8
+_FIRST_SLICES = 12
 _ATTEMPTS = 12
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -33,11 +33,16 @@ class SnapshotGone(QuriError):
 
 
 class Throttle:
-    """How many requests may be under way: one more after each that went well, half after a refusal for now."""
+    """How many requests may be under way: half as many after the network asked for patience, else slowly more.
+
+    Until the first refusal one more is allowed for each that went well, so that a long round trip does not matter.
+    """
 
     def __init__(self, first: int = _FIRST_SLICES, most: int = MOST_SLICES) -> None:
         self.allowed = float(first)
         self._most = most
+        self._refused = False
+        self._busy_answers = 0
         self._under_way = 0
         self._changed = asyncio.Condition()
 
@@ -56,11 +61,18 @@ class Throttle:
 
     def went_well(self) -> None:
         """A request was answered: allow a little more."""
-        self.allowed = min(self._most, self.allowed + 1 / self.allowed)
+        self.allowed = min(self._most, self.allowed + (1 / self.allowed if self._refused else 1))
 
     def was_refused(self) -> None:
         """The network asks for patience: allow half as many."""
+        self._refused = True
         self.allowed = max(1.0, self.allowed / 2)
+
+    def saw_busy_answers(self, count: int) -> None:
+        """The connection has had `count` answers 429 or 503 so far: what is new of them counts as one refusal."""
+        if count > self._busy_answers:
+            self._busy_answers = count
+            self.was_refused()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +119,7 @@ class SnapshotSource:
                 if failed_deliveries > 1:
                     raise
             else:
+                self.throttle.saw_busy_answers(self.agent.busy_answers)
                 self.throttle.went_well()
                 return answer
             await self.clock.sleep(pause)

@@ -14,9 +14,8 @@ from quri_console.backup.manifest import GroupWindow, TakenMode
 from quri_console.backup.target import BackupTarget
 from quri_console.clock import Clock, utc_datetime
 from quri_console.effects.stop import StopTimedOut
-from quri_console.errors import Cancelled, QuriError, UsageError
-from quri_console.ic.management.read import list_canister_snapshots
-from quri_console.ic.management.types import CanisterStatus, Snapshot
+from quri_console.errors import Cancelled, QuriError
+from quri_console.ic.management.types import CanisterStatus, Snapshot, SnapshotMetadata
 
 if TYPE_CHECKING:
     from quri_console.effects.perform import Effects
@@ -33,6 +32,9 @@ class Subject:
     status: CanisterStatus
     replace: bytes | None = None
     """A snapshot of this tool's own that makes room for the new one."""
+    existing: Snapshot | None = None
+    """The snapshot that is to be copied instead of a new one, and what it says of itself."""
+    metadata: SnapshotMetadata | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,8 @@ class Taker:
 
     async def _take_one(self, subject: Subject) -> Taken:
         target = subject.target
-        if self._mode == "reuse":
-            return Taken(subject, await self._existing(target), own=False)
+        if subject.existing is not None:
+            return Taken(subject, subject.existing, own=False)
         if self._mode == "hot" or subject.status.status != "running":
             return Taken(subject, await self._snapshot(subject), own=True)
         await self._stop(target)
@@ -133,19 +135,6 @@ class Taker:
         self._report("snapshot", subject.target, "")
         return await self._effects.take_snapshot(
             subject.target.canister, replace=subject.replace, patience_seconds=patience_seconds
-        )
-
-    async def _existing(self, target: BackupTarget) -> Snapshot:
-        snapshots = await list_canister_snapshots(self._effects.agent, target.canister)
-        for snapshot in snapshots:
-            if snapshot.id == target.reuse:
-                return snapshot
-        there = ", ".join(snapshot.id.hex() for snapshot in snapshots)
-        wanted = target.reuse.hex() if target.reuse else "none was named"
-        raise UsageError(
-            f"{target.name} has no snapshot {wanted}",
-            why=f"It has {there}." if there else "It has no snapshot at all.",
-            next_step="Name one of these with --snapshot, or use another --mode.",
         )
 
     async def _take_group(self, name: str, subjects: Sequence[Subject]) -> TakenTogether:

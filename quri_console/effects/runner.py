@@ -31,6 +31,7 @@ from quri_console.effects.operation_files import (
 )
 from quri_console.errors import Cancelled, ExitCode, LockedError, QuriError
 from quri_console.progress import Progress
+from quri_console.units import MIB
 
 ABORT = "abort"
 
@@ -112,6 +113,21 @@ def start_runner(files: OperationFiles, module: str, key: Key) -> None:
         ) from error
 
 
+def runner_environment() -> dict[str, str]:
+    """The variables of a runner's process.
+
+    A backup allocates and frees megabytes all the time. glibc gives each to the system and takes it again, page by
+    page, and keeps a heap for every thread; with one heap that stays, 1 GiB took 229 MB instead of 281 MB at the peak.
+    Other C libraries ignore these.
+    """
+    return {
+        **os.environ,
+        "MALLOC_ARENA_MAX": "1",
+        "MALLOC_TRIM_THRESHOLD_": str(256 * MIB),
+        "MALLOC_MMAP_THRESHOLD_": str(32 * MIB),
+    }
+
+
 def _spawn(files: OperationFiles, module: str, lock: int) -> subprocess.Popen[bytes]:
     path = files.directory / LOG
     try:
@@ -123,6 +139,7 @@ def _spawn(files: OperationFiles, module: str, lock: int) -> subprocess.Popen[by
                 stdout=log,
                 stderr=log,
                 cwd=PACKAGE_FOLDER,
+                env=runner_environment(),
                 start_new_session=True,
                 pass_fds=(lock,),
             )

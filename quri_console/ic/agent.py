@@ -99,6 +99,11 @@ class Agent:
         """Close all connections."""
         await self._transport.aclose()
 
+    @property
+    def busy_answers(self) -> int:
+        """How often the server asked for patience so far, although the request was answered in the end."""
+        return self._courier.busy_answers
+
     async def status(self) -> ReplicaStatus:
         """What the node that answers says of itself. Nothing of it is certified."""
         return await _status(self._transport, self._clock)

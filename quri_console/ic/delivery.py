@@ -87,12 +87,16 @@ class Destination:
 
 
 class Courier:
-    """Delivers requests over one transport; remembers which routes the server does not have."""
+    """Delivers requests over one transport; remembers which routes the server does not have.
+
+    `busy_answers` counts the answers 429, 502, 503 and 504 that were waited out.
+    """
 
     def __init__(self, transport: HttpTransport, clock: Clock) -> None:
         self._transport = transport
         self._clock = clock
         self._old_routes: set[RequestKind] = set()
+        self.busy_answers = 0
 
     async def deliver(self, destination: Destination, body: bytes, *, until_ns: int, bulk: bool = False) -> Delivery:
         """The answer to `body`, re-sent unchanged until `until_ns`; raises GaveUp, TransportFailed, UnexpectedAnswer.
@@ -126,6 +130,7 @@ class Courier:
             else:
                 if answer.status not in _REPEATED:
                     return Delivery(answer, in_doubt)
+                self.busy_answers += 1
                 in_doubt |= answer.status != _TOO_MANY_REQUESTS
                 asked_wait = retry_after_seconds(answer, self._clock)
                 failure = _busy(answer, asked_wait)

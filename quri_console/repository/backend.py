@@ -42,7 +42,7 @@ class Backend(Protocol):
     def put(self, name: str, data: bytes) -> None:
         """Store an object, replacing the one of that name."""
 
-    def put_if_absent(self, name: str, data: bytes) -> bool:
+    def put_if_absent(self, name: str, data: bytes | bytearray) -> bool:
         """Store an object unless there is one of that name; whether it was stored. Atomic between processes."""
 
     def get(self, name: str) -> bytes:

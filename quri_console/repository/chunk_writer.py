@@ -58,8 +58,7 @@ class _OpenFrame:
 @dataclass(slots=True)
 class _OpenPack:
     cipher: PackCipher
-    parts: list[bytes]
-    size: int
+    data: bytearray
     frames: int = 0
     tickets: list[int] = field(default_factory=list)
 
@@ -166,23 +165,19 @@ class ChunkWriter:
         with self._lock:
             if self._pack is None:
                 cipher = self._vault.new_pack()
-                header = encode_pack_header(cipher)
-                self._pack = _OpenPack(cipher, [header], len(header))
+                self._pack = _OpenPack(cipher, bytearray(encode_pack_header(cipher)))
             pack = self._pack
-            encoded = encode_frame(pack.cipher, pack.frames, codec, raw_bytes, frame.chunks, payload)
-            pack.parts.append(encoded)
-            pack.size += len(encoded)
+            pack.data += encode_frame(pack.cipher, pack.frames, codec, raw_bytes, frame.chunks, payload)
             pack.frames += 1
             pack.tickets.append(frame.number)
-            if pack.size < self._pack_bytes:
+            if len(pack.data) < self._pack_bytes:
                 return None
             self._pack = None
             return pack
 
     def _store(self, pack: _OpenPack) -> None:
         """Read the pack back, put it on disk, and only then let the index name it."""
-        data = b"".join(pack.parts)
-        pack.parts.clear()  # the pack is not to be held twice while it is read back and stored
+        data = pack.data  # as it is: a copy would hold the pack twice while it is read back and stored
         entry = indexed_pack(data)
         for frame in entry.frames:
             whole = memoryview(data)[frame.offset : frame.offset + frame.header.size + frame.header.stored_bytes]

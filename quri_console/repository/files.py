@@ -59,7 +59,7 @@ def create_private(path: Path) -> int:
     return os.open(path, flags, PRIVATE_FILE)
 
 
-def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
+def write_all(descriptor: int, data: bytes | bytearray | memoryview, offset: int) -> None:
     """Write the whole of `data` at `offset`; a short write is continued, not lost."""
     view = memoryview(data)
     while view:

@@ -13,7 +13,7 @@ from quri_console.repository.files import create_private, sync_directory, write_
 class FileSystem(Protocol):
     """Operations that change a disk. All raise OSError; none is durable before `sync_file` or `sync_directory`."""
 
-    def create(self, path: Path, data: bytes | memoryview) -> None:
+    def create(self, path: Path, data: bytes | bytearray | memoryview) -> None:
         """Make a new file with mode 0600 that holds `data`; FileExistsError when something is there."""
 
     def sync_file(self, path: Path) -> None:
@@ -41,7 +41,7 @@ class FileSystem(Protocol):
 class RealFileSystem:
     """The machine's own."""
 
-    def create(self, path: Path, data: bytes | memoryview) -> None:
+    def create(self, path: Path, data: bytes | bytearray | memoryview) -> None:
         descriptor = create_private(path)
         try:
             write_all(descriptor, data, 0)

@@ -75,7 +75,7 @@ def is_fragment_name(name: str) -> bool:
     return re.fullmatch(f"{INDEX_FOLDER}/[0-9a-f]{{64}}", name) is not None
 
 
-def indexed_pack(data: bytes) -> IndexedPack:
+def indexed_pack(data: bytes | bytearray) -> IndexedPack:
     """The index entry of a whole pack, from its own headers. Raises ChunkDamaged."""
     identifier = hashlib.sha256(data).digest()
     return IndexedPack(identifier, len(data), tuple(walk_frames(data, pack_name(identifier))))

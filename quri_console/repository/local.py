@@ -48,7 +48,7 @@ class LocalBackend:
                 raise
             self._files.sync_directory(path.parent)
 
-    def put_if_absent(self, name: str, data: bytes) -> bool:
+    def put_if_absent(self, name: str, data: bytes | bytearray) -> bool:
         path = self._path(name)
         with storage_errors(f"write {name}", path):
             stored = not path.exists() and self._linked(path, data)
@@ -56,7 +56,7 @@ class LocalBackend:
             self._files.sync_directory(path.parent)
         return stored
 
-    def _linked(self, path: Path, data: bytes) -> bool:
+    def _linked(self, path: Path, data: bytes | bytearray) -> bool:
         temporary = self._written(path, data)
         try:
             self._files.link(temporary, path)
@@ -133,7 +133,7 @@ class LocalBackend:
     def _path(self, name: str) -> Path:
         return self.root.joinpath(*check_name(name).split("/"))
 
-    def _written(self, path: Path, data: bytes) -> Path:
+    def _written(self, path: Path, data: bytes | bytearray) -> Path:
         """A new file beside `path` with this content, on disk."""
         self._make_folders(path.parent)
         unique = f"{os.getpid()}-{threading.get_ident()}-{next(_counter)}"
@@ -146,7 +146,7 @@ class LocalBackend:
             raise
         return temporary
 
-    def _create(self, path: Path, data: bytes | memoryview) -> None:
+    def _create(self, path: Path, data: bytes | bytearray | memoryview) -> None:
         for _ in range(_CREATION_ATTEMPTS):
             try:
                 self._files.create(path, data)

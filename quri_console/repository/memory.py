@@ -29,11 +29,11 @@ class MemoryBackend:
         with self._lock:
             self._store(name, data)
 
-    def put_if_absent(self, name: str, data: bytes) -> bool:
+    def put_if_absent(self, name: str, data: bytes | bytearray) -> bool:
         with self._lock:
             if name in self._objects:
                 return False
-            self._store(name, data)
+            self._store(name, bytes(data))
         return True
 
     def get(self, name: str) -> bytes:

@@ -146,9 +146,9 @@ def decode_frame_header(data: bytes | memoryview, name: str) -> FrameHeader:
     return FrameHeader(codec, stored, raw, chunks)
 
 
-def walk_frames(pack: bytes, name: str) -> Iterator[FoundFrame]:
+def walk_frames(pack: bytes | bytearray, name: str) -> Iterator[FoundFrame]:
     """Every frame of a whole pack in its order. Raises ChunkDamaged where the pack stops making sense."""
-    return walk_headers(lambda offset, size: pack[offset : offset + size], len(pack), name)
+    return walk_headers(lambda offset, size: bytes(pack[offset : offset + size]), len(pack), name)
 
 
 def walk_headers(read: Callable[[int, int], bytes], size: int, name: str) -> Iterator[FoundFrame]:

@@ -10,7 +10,7 @@ from pathlib import Path
 class ReadOnlyFileSystem:
     """Refuses every change as a disk mounted for reading does, so that what copes with one copes with this."""
 
-    def create(self, path: Path, data: bytes | memoryview) -> None:
+    def create(self, path: Path, data: bytes | bytearray | memoryview) -> None:
         raise _refused(path)
 
     def sync_file(self, path: Path) -> None:

@@ -13,7 +13,6 @@ BENCHMARKS = (
     "tests.benchmarks.certificate_check",
     "tests.benchmarks.query_latency",
     "tests.benchmarks.slice_reply",
-    "tests.benchmarks.backup_throughput",
 )
 
 

@@ -17,6 +17,7 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from quri_console.effects.runner import runner_environment
 from quri_console.repository.check import check_repository
 from quri_console.repository.check_data import DataOptions
 from quri_console.repository.local import LocalBackend
@@ -57,6 +58,8 @@ def check(folder: Path) -> tuple[float, int]:
 
 
 def main() -> None:
+    # the processes started below are to be as a runner is
+    os.environ.update(runner_environment())
     megabytes = int(sys.argv[1]) if len(sys.argv) > 1 else GIB_MEGABYTES
     with tempfile.TemporaryDirectory() as name:
         seconds, stored, _, size = backed_up("zero", megabytes, Path(name))

@@ -36,7 +36,7 @@ class ReadOnlyDisk(LocalBackend):
     def put(self, name: str, data: bytes) -> None:
         raise _failure(errno.EROFS, name)
 
-    def put_if_absent(self, name: str, data: bytes) -> bool:
+    def put_if_absent(self, name: str, data: bytes | bytearray) -> bool:
         raise _failure(errno.EROFS, name)
 
     def delete(self, name: str) -> None:

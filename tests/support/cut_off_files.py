@@ -30,7 +30,7 @@ class CutOffFiles:
         if not operation.startswith("sync"):
             getattr(self._real, operation)(*arguments)
 
-    def create(self, path: Path, data: bytes | memoryview) -> None:
+    def create(self, path: Path, data: bytes | bytearray | memoryview) -> None:
         self._do("create", path, data)
 
     def sync_file(self, path: Path) -> None:

@@ -45,7 +45,7 @@ class RecordingFileSystem(RealFileSystem):
             self._created.add(path)
             self._remember("create", path, data=path.read_bytes())
 
-    def create(self, path: Path, data: bytes | memoryview) -> None:
+    def create(self, path: Path, data: bytes | bytearray | memoryview) -> None:
         super().create(path, data)
         self._created.add(path)
         self._remember("create", path, data=bytes(data))

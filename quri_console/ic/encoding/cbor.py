@@ -7,6 +7,7 @@ cost depends on the number of items, not of bytes.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -52,23 +53,28 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH, max_items: int = MAX_ITEM
 
     Tag 55799 in front is optional. Raises MalformedCbor in time bounded by the number of items.
     """
-    if data.startswith(SELF_DESCRIBED):
-        data = data[len(SELF_DESCRIBED) :]
-    _scan(data, max_depth, max_items)
+    start = len(SELF_DESCRIBED) if data.startswith(SELF_DESCRIBED) else 0
+    _scan(data, start, max_depth, max_items)
+    # read from behind the tag: to cut it off would copy the two megabytes of a slice
+    stream = io.BytesIO(data)
+    stream.seek(start)
     try:
-        value: CborValue = cbor2.loads(
-            data, max_depth=max_depth + 1, allow_indefinite=False, allow_duplicate_keys=False
+        value: CborValue = cbor2.load(
+            stream, max_depth=max_depth + 1, allow_indefinite=False, allow_duplicate_keys=False
         )
     except (cbor2.CBORDecodeError, ValueError) as error:
         raise MalformedCbor(str(error)) from error
     return value
 
 
-def _scan(data: bytes, max_depth: int, max_items: int) -> None:
-    """Step over every item; `left` is how many items the innermost open array or map still needs, keys included."""
+def _scan(data: bytes, offset: int, max_depth: int, max_items: int) -> None:
+    """Step over every item from `offset` on.
+
+    `left` is how many items the innermost open array or map still needs, keys included.
+    """
     outer: list[tuple[int, bool]] = []
     left, is_map = 1, False
-    offset, items = 0, 1
+    items = 1
     while left or outer:
         if not left:
             left, is_map = outer.pop()
