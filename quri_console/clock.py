@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import time
 from datetime import UTC, datetime
 from itertools import count
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    # imported where it is used: it takes longer than all else that a list of backups needs
+    import asyncio
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
 
@@ -41,6 +44,8 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
+        import asyncio
+
         await asyncio.sleep(seconds)
 
 
@@ -60,6 +65,8 @@ class ManualClock:
         return self._elapsed_ns / NANOSECONDS_PER_SECOND
 
     async def sleep(self, seconds: float) -> None:
+        import asyncio
+
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -75,6 +82,8 @@ class ManualClock:
 
     async def advance(self, seconds: float) -> None:
         """Move time forward, waking sleepers on the way and letting each run before the next."""
+        import asyncio
+
         target_ns = self._elapsed_ns + round(seconds * NANOSECONDS_PER_SECOND)
         while self._sleepers and self._sleepers[0][0] <= target_ns:
             self._elapsed_ns, _, future = heapq.heappop(self._sleepers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from quri_console.backup.manifest import TakenMode
     from quri_console.backup.plan import BackupPlan
     from quri_console.backup.summaries import BackupSummary, RepositorySummary
+    from quri_console.ic.management.types import LogRecord
+    from quri_console.monitor.burn_report import CanisterBurn
     from quri_console.monitor.fleet import FleetStatus
+    from quri_console.monitor.metrics import MetricsFormat
+    from quri_console.monitor.series import CanisterHistory, Resolution
     from quri_console.progress import Progress
     from quri_console.repository.archive import Archived
     from quri_console.repository.check_report import CheckReport, Verification
@@ -37,13 +41,17 @@ if TYPE_CHECKING:
     from quri_console.repository.ways import NewWay
     from quri_console.restore.plan import RestorePlan
     from quri_console.restore.rollback import RollbackPlan
+    from quri_console.service.alerting import AlertsView
     from quri_console.service.checks import CheckRequest
+    from quri_console.service.doctor import Diagnosis
     from quri_console.service.forgetting import ForgetPlan
+    from quri_console.service.history_import import ImportedHistory
     from quri_console.service.imports import ImportWishes, NotImported
     from quri_console.service.keeping import Keep
     from quri_console.service.keys import KeyAccess
     from quri_console.service.operations import OperationHandle, OperationSummary
     from quri_console.service.thread import ServiceHandle
+    from quri_console.service.watch import Notice
 
 
 class Console:
@@ -110,6 +118,83 @@ class Console:
         from quri_console.service.thread import ServiceThread
 
         return ServiceThread(self.session, publish).start()
+
+    async def monitor_once(self, *, notify: bool = False) -> FleetStatus:
+        """One round, kept and judged; with `notify` alerts are judged and delivered, too. Raises QuriError."""
+        from quri_console.service.monitoring import monitor_once
+
+        return await monitor_once(self.session, notify=notify)
+
+    async def watch(self, say: Callable[[Notice], None]) -> None:
+        """Watch the fleet until cancelled; `say` hears of what changes."""
+        from quri_console.service.watch import Watch
+
+        await Watch(self.session, say).run()
+
+    async def alerts(self, *, since_seconds: float) -> AlertsView:
+        """What fires, what happened to alerts since, and what is silenced. Raises HistoryUnusable."""
+        from quri_console.service import alerting
+
+        return await alerting.alerts_view(self.session, since_seconds=since_seconds)
+
+    async def acknowledge_alerts(self, what: str, rule: str, *, note: str, for_seconds: float | None) -> int:
+        """Acknowledge firing alerts of a canister, a payer or `*`; how many. Raises NoSuchAlert, UsageError."""
+        from quri_console.service import alerting
+
+        return await alerting.acknowledge(self.session, what, rule, note=note, for_seconds=for_seconds)
+
+    async def silence_alerts(self, what: str, rule: str, *, note: str, for_seconds: float | None) -> int:
+        """Send nothing about alerts of a canister, a payer or `*`; the silence's number. Raises UsageError."""
+        from quri_console.service import alerting
+
+        return await alerting.silence(self.session, what, rule, note=note, for_seconds=for_seconds)
+
+    async def unsilence_alerts(self, number: int) -> None:
+        """End a silence or take an acknowledgement back. Raises NoSuchAlert."""
+        from quri_console.service import alerting
+
+        await alerting.unsilence(self.session, number)
+
+    async def send_test_message(self, channel: str) -> str:
+        """Send a test message to a channel; what was answered. Raises UsageError, NotDelivered."""
+        from quri_console.service import alerting
+
+        return await alerting.send_test(self.session, channel)
+
+    async def fleet_burn(self, canisters: tuple[str, ...] = ()) -> tuple[CanisterBurn, ...]:
+        """How fast these canisters (all when empty) burn cycles and how long they last. Raises HistoryUnusable."""
+        from quri_console.service.burn_view import fleet_burn
+
+        return await fleet_burn(self.session, canisters)
+
+    async def metrics_text(self, form: MetricsFormat = "text") -> str:
+        """The fleet as the history has it, as Prometheus metrics. Raises HistoryUnusable."""
+        from quri_console.service.metrics_now import metrics_now
+
+        return await metrics_now(self.session, form)
+
+    async def doctor(self) -> tuple[Diagnosis, ...]:
+        """What is overdue or stuck, and what is well."""
+        from quri_console.service.doctor import examine
+
+        return await examine(self.session)
+
+    async def canister_history(
+        self, canister: str, *, since_seconds: float, resolution: Resolution = "auto"
+    ) -> CanisterHistory:
+        """What the history knows of a canister. Raises UsageError, HistoryUnusable."""
+        from quri_console.service.history_view import canister_history
+
+        return await canister_history(self.session, canister, since_seconds=since_seconds, resolution=resolution)
+
+    def canister_logs(self, canister: str, *, follow: bool = False) -> AsyncIterator[LogRecord]:
+        """The lines of a canister's log, oldest first; with `follow` without end.
+
+        Raises UsageError, NotAuthorised, Rejected, NetworkError.
+        """
+        from quri_console.service.canister_logs import canister_logs
+
+        return canister_logs(self.session, canister, follow=follow)
 
     def init_repository(self, ways: Sequence[NewWay]) -> RepositoryFacts:
         """Make the configured repository, encrypted for these ways in, in the clear without any."""
@@ -235,6 +320,12 @@ class Console:
         from quri_console.service.imports import import_backups
 
         return import_backups(self.session, paths, wishes, progress)
+
+    async def import_history(self, path: Path) -> ImportedHistory:
+        """Take over the balances of a cycles_history.json. Raises UsageError, RefusedBySafetyRule, HistoryUnusable."""
+        from quri_console.service.history_import import import_history
+
+        return await import_history(self.session, path)
 
     def archive(self, backup: str, to: Path, progress: Progress | None = None) -> Archived:
         """Seal a backup into the file `to`, or into one called after it in the folder `to`."""

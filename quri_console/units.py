@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from typing import Final
 
 from quri_console.errors import UsageError
 
@@ -11,7 +12,8 @@ TRILLION = 10**12
 BILLION = 10**9
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 WASM_PAGE_BYTES = 64 * KIB
-DAY_SECONDS = 86_400
+HOUR_SECONDS: Final = 3_600
+DAY_SECONDS: Final = 86_400
 
 _CYCLES_SUFFIXES = {"": 1, "K": 10**3, "M": 10**6, "B": BILLION, "T": TRILLION}
 _CYCLES_PATTERN = re.compile(r"^\s*([0-9][0-9_]*(?:\.[0-9]+)?)\s*([KMBT]?)\s*$", re.IGNORECASE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -9,10 +11,12 @@ from typing import TYPE_CHECKING
 from quri_console.backup.manifest import Manifest, ManifestCanister, Mode, NetworkOrigin, manifest_of
 from quri_console.backup.snapshot_record import SNAPSHOT_RECORD, decode_snapshot_record
 from quri_console.backup.state import StoredState
+from quri_console.clock import utc_datetime
 from quri_console.errors import CorruptionError, ExitCode, QuriError, UsageError
 from quri_console.ic.encoding.principal import Principal
 from quri_console.repository.backend import ObjectMissing
 from quri_console.repository.errors import NewerFormat
+from quri_console.repository.marks import read_marks, standing
 from quri_console.repository.sets import is_set_name, manifest_object
 from quri_console.repository.store import Repository
 from quri_console.repository.trash import remaining_set_names
@@ -25,6 +29,11 @@ EXTRAS_NAME = "extras.toml"
 INTERFACE_NAME = "interface.did"
 EXPORT_NAME = "export.candid"
 LATEST = "latest"
+LIVE = "live"
+_OPERATION_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[a-z].*")
+_NAMED_MATCHES = 5
+# the copies that are meant first have the lowest rank; None: not meant at all
+_Rank = Callable[["OpenBackup", ManifestCanister], "int | None"]
 
 
 class BackupNotFound(QuriError):
@@ -124,7 +133,7 @@ class OpenBackup:
         """What the manifest says of the canister with this name or id. Raises UsageError."""
         text = wanted.to_str() if isinstance(wanted, Principal) else wanted
         for entry in self.manifest.canisters:
-            if text in (entry.name, entry.canister.to_str(), entry.folder):
+            if _called(entry, text):
                 return entry
         raise UsageError(
             f"Backup {self.name} does not hold {text}",
@@ -152,64 +161,149 @@ def stored_canister(repository: Repository, manifest: Manifest, entry: ManifestC
     return StoredCanister(repository, manifest, entry, status, state)
 
 
-def find_set(repository: Repository, name: str = LATEST) -> str:
-    """The name of the set called `name`, of the only one that begins so, or of the newest. Raises BackupNotFound.
+def find_set(repository: Repository, name: str = LATEST, canister: str | None = None) -> str:
+    """The name of the set that an operator calls so: its whole name, how only it begins, or `latest`.
 
-    A forgotten set is meant only by its whole name.
+    BACKUP/CANISTER (a name or an id) is understood as well. `latest` is the newest set; where a canister is named, the
+    newest that holds it, one with its state and without known damage before others. A forgotten set is meant only by
+    its whole name. Raises BackupNotFound; UsageError for a canister that is not held, and for `live`.
     """
+    backup, _, behind = name.partition("/")
+    canister = canister or behind or None
+    if backup == LIVE or backup.startswith(f"{LIVE}:"):
+        raise _not_on_chain(name, canister or backup.removeprefix(LIVE)[1:])
     names = remaining_set_names(repository.backend)
-    if name == LATEST and names:
-        return names[-1]
-    if is_set_name(name) and repository.backend.head(manifest_object(name)) is not None:
-        return name
-    found = [known for known in names if name and known.startswith(name)]
-    if len(found) == 1:
-        return found[0]
-    where = repository.backend.location
-    raise BackupNotFound(
-        f"{len(found)} backups in {where} begin with {name}"
-        if found
-        else f"There is no backup {name} in {where}"
-        if names
-        else f"There is no backup in {where} yet",
-        next_step="`quri-console list` shows what there is, `quri-console backup` takes one.",
+    if backup == LATEST and names:
+        return names[-1] if canister is None else _newest_with(repository, canister)
+    if not (is_set_name(backup) and repository.backend.head(manifest_object(backup)) is not None):
+        backup = _begins(repository, backup, names)
+    if canister is not None:
+        _require_held(repository, backup, canister)
+    return backup
+
+
+def is_operation_id(text: str) -> bool:
+    """Whether this looks like the id of an operation, which begins like the name of a set."""
+    return _OPERATION_ID.fullmatch(text) is not None
+
+
+def _begins(repository: Repository, beginning: str, names: Sequence[str]) -> str:
+    found = [known for known in names if beginning and known.startswith(beginning)]
+    if len(found) != 1:
+        raise _not_found(repository.backend.location, beginning, names, found)
+    return found[0]
+
+
+def _require_held(repository: Repository, name: str, canister: str) -> None:
+    try:
+        backup = OpenBackup(repository, manifest_of(repository.manifest(name)))
+    except (CorruptionError, ObjectMissing):
+        return  # whoever reads the set says so; it can be forgotten all the same
+    backup.entry(canister)
+
+
+def _not_found(where: str, name: str, names: Sequence[str], found: Sequence[str]) -> BackupNotFound:
+    what, why = f"There is no backup {name} in {where}", ""
+    next_step = "`quri-console list` shows what there is, `quri-console backup` takes one."
+    if is_operation_id(name):
+        what = f"{name} is the id of an operation, not a backup"
+        next_step = f"`quri-console operations show {name}` shows it; `quri-console list` shows the backups."
+    elif found:
+        shown = ", ".join(sorted(found, reverse=True)[:_NAMED_MATCHES])
+        more = len(found) - _NAMED_MATCHES
+        what = f"{len(found)} backups in {where} begin with {name}"
+        why = f"They are {shown}" + (f" and {more} more." if more > 0 else ".")
+        next_step = "Write more of the name; `quri-console list` shows what there is."
+    elif not names:
+        what = f"There is no backup in {where} yet"
+    elif name[:1].isalpha() and name != LATEST:
+        why = "A canister is named behind a backup."
+        next_step = f"Write BACKUP/CANISTER, as latest/{name}; `quri-console list` shows what there is."
+    return BackupNotFound(what, why=why, next_step=next_step)
+
+
+def _not_on_chain(name: str, canister: str) -> UsageError:
+    one = canister or "CANISTER"
+    return UsageError(
+        f"{name} is the canister as it is on chain, and this command reads backups",
+        next_step=f"`quri-console diff latest/{one} live:{one}` compares the two, `quri-console backup {one}` takes a "
+        f"backup, latest/{one} names the newest.",
     )
 
 
-def open_backup(repository: Repository, name: str = LATEST) -> OpenBackup:
-    """The set called `name`, or the newest. Raises BackupNotFound, CorruptionError, NewerFormat."""
-    return OpenBackup(repository, manifest_of(repository.manifest(find_set(repository, name))))
+def open_backup(repository: Repository, name: str = LATEST, canister: str | None = None) -> OpenBackup:
+    """The set that `find_set` finds. Raises as that does, CorruptionError, NewerFormat."""
+    return OpenBackup(repository, manifest_of(repository.manifest(find_set(repository, name, canister))))
 
 
 def readable_backups(repository: Repository) -> tuple[OpenBackup, ...]:
     """Every set that nobody forgot and whose manifest can be read, newest first."""
-    found = []
+    return tuple(_readable(repository))
+
+
+def _readable(repository: Repository) -> Iterator[OpenBackup]:
     for name in reversed(remaining_set_names(repository.backend)):
         try:
-            found.append(OpenBackup(repository, manifest_of(repository.manifest(name))))
+            yield OpenBackup(repository, manifest_of(repository.manifest(name)))
         except (CorruptionError, ObjectMissing, NewerFormat):
             continue  # `list` and `check` name it
-    return tuple(found)
 
 
 def latest_backup_of(repository: Repository, canister: Principal, *, root_key_hash: bytes = b"") -> StoredCanister:
     """The newest readable copy of a canister with its state; BackupNotFound when no set holds one.
 
-    Copies from the network with this root-key hash come first: one taken elsewhere may only be younger by accident.
-    Forgotten sets do not count.
+    Copies from the network with this root-key hash come first: one taken elsewhere may only be younger by accident;
+    then those in sets without known damage. Forgotten sets do not count.
     """
-    remaining = set(remaining_set_names(repository.backend))
-    holding = [
-        (backup, entry)
-        for backup in readable_backups(repository)
-        for entry in backup.manifest.canisters
-        if backup.name in remaining and entry.canister == canister and entry.has_state
-    ]
-    if not holding:
+
+    def rank(backup: OpenBackup, entry: ManifestCanister) -> int | None:
+        if entry.canister != canister or not entry.has_state:
+            return None
+        elsewhere = bool(root_key_hash) and backup.manifest.network.root_key_hash != root_key_hash
+        return 2 * elsewhere + _known_damaged(repository, backup.name)
+
+    found = _newest_of_rank(repository, rank)
+    if found is None:
         raise BackupNotFound(
             f"No backup of {canister.to_str()} with its state in {repository.backend.location}",
             next_step="`quri-console backup` takes one; `quri-console list` shows what there is.",
         )
-    here = (pair for pair in holding if pair[0].manifest.network.root_key_hash == root_key_hash)
-    backup, entry = next(here, holding[0])
+    backup, entry = found
     return stored_canister(repository, backup.manifest, entry)
+
+
+def _newest_with(repository: Repository, canister: str) -> str:
+    def rank(backup: OpenBackup, entry: ManifestCanister) -> int | None:
+        if not _called(entry, canister):
+            return None
+        return 2 * _known_damaged(repository, backup.name) + (not entry.has_state)
+
+    found = _newest_of_rank(repository, rank)
+    if found is None:
+        raise UsageError(
+            f"No backup in {repository.backend.location} holds {canister}",
+            next_step=f"`quri-console list` shows what each backup holds, `quri-console backup {canister}` takes one.",
+        )
+    return found[0].name
+
+
+def _newest_of_rank(repository: Repository, rank: _Rank) -> tuple[OpenBackup, ManifestCanister] | None:
+    """The newest copy of the lowest rank; no older set is read once there is one of rank 0."""
+    best: tuple[int, OpenBackup, ManifestCanister] | None = None
+    for backup in _readable(repository):
+        for entry in backup.manifest.canisters:
+            number = rank(backup, entry)
+            if number is not None and (best is None or number < best[0]):
+                best = number, backup, entry
+        if best is not None and best[0] == 0:
+            break
+    return None if best is None else best[1:]
+
+
+def _known_damaged(repository: Repository, name: str) -> bool:
+    marks, unreadable = read_marks(repository.backend, name)
+    return standing(marks, unreadable, utc_datetime(repository.clock.now_ns())).damaged_at is not None
+
+
+def _called(entry: ManifestCanister, text: str) -> bool:
+    return text in (entry.name, entry.canister.to_str(), entry.folder)

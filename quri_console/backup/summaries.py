@@ -15,7 +15,7 @@ from typing import Any, Literal
 from quri_console.backup.modes import STATELESS_MODES
 from quri_console.errors import CorruptionError
 from quri_console.repository.backend import ObjectMissing
-from quri_console.repository.errors import NewerFormat
+from quri_console.repository.errors import NewerFormat, RepositoryMissing
 from quri_console.repository.index import PACKS_FOLDER
 from quri_console.repository.listing import Listed, SetSummary, list_repository
 from quri_console.repository.marks import Standing
@@ -132,6 +132,17 @@ class RepositorySummary:
     backups: tuple[BackupSummary, ...]
     unfinished: tuple[UnfinishedSummary, ...]
     stored_bytes: int
+    exists: bool = True
+    """False where no repository was made yet."""
+
+    def require(self) -> RepositorySummary:
+        """Itself. Raises RepositoryMissing where there is none yet."""
+        if not self.exists:
+            raise RepositoryMissing(
+                f"There is no repository at {self.location} yet",
+                next_step="`quri-console init` makes one, `quri-console backup` makes one in the clear and fills it.",
+            )
+        return self
 
 
 def list_backups(repository: Repository, cache_folder: Path | None) -> tuple[BackupSummary, ...]:

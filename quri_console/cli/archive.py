@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from quri_console.cli.invocation import Invocation
-from quri_console.cli.output import BarProgress, progress_to, say, show_json
+from quri_console.cli.output import BarProgress, progress_to, say, show_json, show_lines
 from quri_console.render.escape import escape
 from quri_console.units import format_bytes
 
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 def command(invocation: Invocation, backup: str, to: Path, as_json: bool) -> None:
     """Seal BACKUP (a name from `list`, or `latest`) into one file, BACKUP.tar.zst, to keep or carry elsewhere.
 
-    The file is a small repository of its own with this one backup: as encrypted as it is here, opened by the same
-    keys, and needing nothing else. Every byte is compared with the manifest on the way, and the file is read back
-    before it gets its name.
+    The file is a small repository of its own with this one backup: as encrypted as it is here, opened by the keys
+    of now (a way in that is removed later still opens it), and needing nothing else. Every byte is compared with the
+    manifest on the way, and the file is read back before it gets its name.
 
     The repository keeps the backup. Archiving saves no room in it: packs are compressed and deduplicated from the
     first byte on.
@@ -44,21 +45,41 @@ def command(invocation: Invocation, backup: str, to: Path, as_json: bool) -> Non
       quri-console archive 20250124T020000Z --to /mnt/offsite
     """
     progress = progress_to(sys.stderr, "json" if as_json else None)
+    console = invocation.console()
+    started = console.clock.monotonic()
     try:
-        archived = invocation.console().archive(backup, to, progress)
+        archived = console.archive(backup, to, progress)
     finally:
         if isinstance(progress, BarProgress):
             progress.close()
+    seconds = console.clock.monotonic() - started
     if as_json:
-        show_json(as_plain(archived))
-        return
-    say(f"Sealed {archived.set_name} into {escape(str(archived.path))}: {format_bytes(archived.size)}, read back.")
-    say(f"SHA-256 {archived.sha256.hex()}", role="muted")
+        show_json(as_plain(archived, seconds))
+    else:
+        _tell(archived, seconds)
+
+
+def _tell(archived: Archived, seconds: float) -> None:
+    from quri_console.render.ends import lasted, next_line
+
+    say(f"Sealed {archived.set_name} into {escape(str(archived.path))}")
+    sizes = f"{format_bytes(archived.content_bytes)} of content in {format_bytes(archived.size)}"
+    say(f"  {sizes}, read back, in {lasted(seconds)}")
+    say(f"  SHA-256 {archived.sha256.hex()}", role="muted")
     if archived.encrypted:
-        say("It is opened by the keys that open the repository now; without them nobody can read it.", role="muted")
+        say("  It keeps the key files of now: whoever can open the repository now can open it")
+        say("  for ever, also after `quri-console key remove`; nobody else ever can.")
+    else:
+        say("  It is not encrypted: whoever has it can read it.", role="status-warning")
+    show_lines([next_line(_next_command(archived))])
 
 
-def as_plain(archived: Archived) -> dict[str, object]:
+def _next_command(archived: Archived) -> str:
+    """What takes it over where it is needed."""
+    return f"quri-console import {shlex.quote(str(archived.path))}"
+
+
+def as_plain(archived: Archived, seconds: float) -> dict[str, object]:
     """An archive as JSON values: sizes in bytes, the digest of the whole file in hex."""
     return {
         "backup": archived.set_name,
@@ -67,4 +88,7 @@ def as_plain(archived: Archived) -> dict[str, object]:
         "size": archived.size,
         "sha256": archived.sha256.hex(),
         "content_bytes": archived.content_bytes,
+        "duration_seconds": seconds,
+        "keeps_key_files": archived.encrypted,
+        "next": _next_command(archived),
     }

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from quri_console.cli.invocation import Invocation
 from quri_console.cli.operation import follow_to_end
-from quri_console.cli.output import show_error, show_json
+from quri_console.cli.output import say, show_error, show_json, show_lines
 from quri_console.errors import ExitCode, QuriError, UsageError
 from quri_console.units import parse_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from quri_console.backup.manifest import TakenMode
     from quri_console.backup.plan import BackupPlan
     from quri_console.console import Console
     from quri_console.effects.operation_files import Outcome
+    from quri_console.service.operations import OperationHandle
 
 
 def _seconds(_ctx: click.Context, _param: click.Parameter, value: str) -> float:
@@ -78,7 +81,8 @@ def command(
     Examples:
       quri-console backup
       quri-console backup rune-engine registry --reason "before the upgrade"
-      quri-console backup registry --mode reuse --snapshot 0000000000000000ffffffffffc000000101
+      quri-console backup --dry-run
+      quri-console backup registry --mode reuse --snapshot SNAPSHOT_ID
     """
     if every and canisters:
         raise UsageError("backup takes canisters or --all, not both")
@@ -135,31 +139,44 @@ class BackupCommand:
 
     async def run(self) -> int:
         """Plan, show, ask where asking is due, back up, tell how it ended; the exit code."""
+        from quri_console.service.backups import end_of_backup
+
         plan = await self.console.plan_backup(
             self.canisters,
             mode=self.mode,
             stop_timeout_seconds=self.stop_timeout_seconds,
             snapshots=self.snapshots,
         )
-        if not (self.as_json and self.dry_run):
-            _show_plan(plan)
         if self.dry_run:
             return self._planned(plan)
+        _show_plan(plan, to_errors=True)
         problems = [part.problem for part in plan.canisters if part.problem is not None]
         if len(problems) == len(plan.canisters) == 1:
             raise problems[0]  # there is nothing to start
-        outcome = await self._carry_out(self._confirmed(plan))
+        handle = await self._started(self._confirmed(plan))
+        outcome = await follow_to_end(handle, as_json=self.as_json)
+        result = end_of_backup(self.console.session, handle.request, outcome)
         if self.as_json:
-            show_json({"exit_code": int(outcome.exit_code), "what": outcome.what, "why": outcome.why, **outcome.result})
+            show_json({"exit_code": int(outcome.exit_code), "what": outcome.what, "why": outcome.why, **result})
         else:
-            _tell(outcome)
+            _tell(outcome, result)
         return int(outcome.exit_code)
 
     def _planned(self, plan: BackupPlan) -> int:
+        from quri_console.service.backups import key_problem
+
+        no_key = key_problem(self.console.session)
         if self.as_json:
             from quri_console.render.backup_plan import backup_plan_json
 
-            show_json(backup_plan_json(plan))
+            show_json(backup_plan_json(plan, no_key))
+        else:
+            _show_plan(plan, to_errors=False)
+            say("Dry run: nothing was changed.", role="muted")
+        if no_key is not None:
+            if not self.as_json:
+                show_error(no_key)
+            return int(no_key.exit_code)
         problems = [part.problem for part in plan.canisters if part.problem is not None]
         if not problems:
             return int(ExitCode.OK)
@@ -175,8 +192,8 @@ class BackupCommand:
         expected = expected_confirmation(plan.network, confirmed_names(plan.targets))
         return str(click.prompt(f"This is a production network. Type {expected} to go on", err=True))
 
-    async def _carry_out(self, confirmation: str) -> Outcome:
-        handle = await self.console.start_backup(
+    async def _started(self, confirmation: str) -> OperationHandle:
+        return await self.console.start_backup(
             self.canisters,
             mode=self.mode,
             stop_timeout_seconds=self.stop_timeout_seconds,
@@ -185,25 +202,23 @@ class BackupCommand:
             force=self.force,
             reason=self.reason,
         )
-        return await follow_to_end(handle, as_json=self.as_json)
 
 
-def _show_plan(plan: BackupPlan) -> None:
+def _show_plan(plan: BackupPlan, *, to_errors: bool) -> None:
     from quri_console.render.backup_plan import backup_plan_lines
-    from quri_console.render.spans import plain
 
-    for line in backup_plan_lines(plan):
-        sys.stderr.write(f"{plain(line)}\n")
-    sys.stderr.flush()
+    show_lines(backup_plan_lines(plan), stream=sys.stderr if to_errors else None)
 
 
-def _tell(outcome: Outcome) -> None:
-    from quri_console.cli.output import say
+def _tell(outcome: Outcome, result: Mapping[str, Any]) -> None:
+    from quri_console.render.ends import backup_end_lines
     from quri_console.render.escape import escape
 
     if not outcome.ok:
         show_error(QuriError(outcome.what, why=outcome.why, next_step=outcome.next_step, exit_code=outcome.exit_code))
-        return
-    say(escape(outcome.what))
-    if outcome.why:
-        say(escape(outcome.why), role="status-warning")
+    else:
+        say(escape(outcome.what))
+        if outcome.why:
+            say(escape(outcome.why), role="status-warning")
+    if "canisters" in result:
+        show_lines(backup_end_lines(result))

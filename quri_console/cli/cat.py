@@ -19,12 +19,14 @@ _RANGE = re.compile(r"([0-9]{1,18}):([0-9]{1,18})")
 
 
 @click.command("cat")
-@click.argument("path", metavar="BACKUP/CANISTER/FILE")
+@click.argument("words", nargs=-1, required=True, metavar="BACKUP/CANISTER/FILE")
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write into this new file.")
 @click.option("--range", "span", metavar="OFFSET:SIZE", help="Only so many bytes from an offset on.")
 @click.pass_obj
-def command(invocation: Invocation, path: str, output: Path | None, span: str | None) -> None:
-    """Write out one FILE of a backup, as `ls` lists it: BACKUP/CANISTER/FILE, BACKUP may be `latest`.
+def command(invocation: Invocation, words: tuple[str, ...], output: Path | None, span: str | None) -> None:
+    """Write out one FILE of a backup, as `ls` lists it: BACKUP/CANISTER/FILE, or in words of their own.
+
+    BACKUP may be `latest`: the newest backup that holds CANISTER. A terminal is told which one that is.
 
     Records are text: at a terminal control characters are spelt out, in a pipe every byte is as it was stored.
     Memories, modules and exports are binary and go into a pipe or a file only.
@@ -36,17 +38,21 @@ def command(invocation: Invocation, path: str, output: Path | None, span: str | 
       quri-console cat latest/registry/stable_memory.bin --range 0:64 | xxd
     """
     from quri_console.backup.contents import content_file, save_content
-    from quri_console.cli.output import say
+    from quri_console.cli.output import painted, say
     from quri_console.render.escape import escape
     from quri_console.units import format_bytes
 
+    path = "/".join(words)
     backup, canister, name = _parts(path)
     offset, size = _parsed(span)
-    with invocation.console().held_backup(backup, f"cat {path}"[:200]) as (opened, still_held):
-        file = content_file(opened.canister(canister), name)
+    with invocation.console().held_backup(f"{backup}/{canister}", f"cat {path}"[:200]) as (opened, still_held):
+        stored = opened.canister(canister)
+        file = content_file(stored, name)
+        if opened.name != backup and sys.stderr.isatty():
+            sys.stderr.write(f"{painted(f'{escape(stored.label)}/{escape(name)}', 'muted', sys.stderr)}\n")
         if output is not None:
             written = save_content(file, output, offset, size)
-            say(f"Wrote {format_bytes(written)} into {escape(str(output))}.")
+            say(f"Wrote {format_bytes(written)} of {escape(stored.label)}/{escape(name)} into {escape(str(output))}.")
         elif not sys.stdout.isatty():
             for block in file.blocks(offset, size):
                 still_held()

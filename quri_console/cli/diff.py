@@ -39,8 +39,7 @@ class DiffOptions:
 
 
 @click.command("diff")
-@click.argument("left", metavar="A")
-@click.argument("right", metavar="B")
+@click.argument("words", nargs=-1, required=True, metavar="A B")
 @click.option("--only", type=click.Choice(_PARTS), multiple=True, help="Compare only this; may be given several times.")
 @click.option("--pages", is_flag=True, help="Show every changed range of memory, not only the largest.")
 @click.option("--exit-code", is_flag=True, help="End with 1 when something differs.")
@@ -55,13 +54,14 @@ class DiffOptions:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; progress goes to standard error.")
 @click.pass_obj
 def command(
-    invocation: Invocation, /, left: str, right: str, only: tuple[Part, ...], wait: float, **flags: bool
+    invocation: Invocation, /, words: tuple[str, ...], only: tuple[Part, ...], wait: float, **flags: bool
 ) -> int:
     """Compare A with B: settings, module, interface and memory. Has no effects but with --take-snapshot.
 
     \b
     A and B are each one of
-      BACKUP/CANISTER     a canister in a backup: its name, the beginning of it, or latest
+      BACKUP/CANISTER     a canister in a backup: its name, the beginning of it, or latest: the newest that holds it
+      BACKUP CANISTER     the same
       BACKUP              a whole backup: every canister that both sides hold is compared
       PATH[/CANISTER]     an archive (.tar.zst), a snapshot directory or a legacy backup
       live:CANISTER       the canister as it is now; live alone is that of the other side
@@ -78,6 +78,9 @@ def command(
       quri-console diff latest live --json --exit-code
       quri-console diff latest/registry live --take-snapshot --yes
     """
+    from quri_console.backup.sides import two_sides
+
+    left, right = two_sides(words)
     options = DiffOptions(
         parts=only or _PARTS,
         as_json=flags["as_json"],

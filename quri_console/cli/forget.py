@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from quri_console.console import Console
     from quri_console.service.forgetting import ForgetChoice, ForgetPlan
 
+_NAMED = 3
+"""How many names are written out in the command that undoes."""
+
 
 @click.command("forget")
 @click.argument("backups", nargs=-1, metavar="[BACKUP]...")
@@ -37,7 +40,7 @@ def command(
     wait: float,
     as_json: bool,
 ) -> None:
-    """Hide each BACKUP (a whole name from `list`) from every list; nothing is deleted.
+    """Hide each BACKUP (a whole name from `list`, or latest) from every list; nothing is deleted.
 
     `quri-console prune` deletes what was forgotten longer ago than the grace time; until then --undo brings it back.
     Pinned and held backups, and the last verified one of a canister, are not forgotten.
@@ -48,6 +51,11 @@ def command(
       quri-console forget 20250124T020000Z --reason "taken by mistake"
       quri-console forget --undo 20250124T020000Z
     """
+    if undo and not (backups or policy or dry_run):
+        raise UsageError(
+            "--undo needs the names of the backups to bring back",
+            next_step="`quri-console list --all` shows forgotten ones, too.",
+        )
     if policy == bool(backups) or (undo and (policy or dry_run)):
         raise UsageError(
             "forget takes names of backups, or --policy, or --undo and names",
@@ -78,6 +86,7 @@ def _as_plain(plan: ForgetPlan) -> dict[str, Any]:
         "grace_seconds": plan.grace_seconds,
         "forgotten": [_choice_as_plain(choice) for choice in plan.forgotten],
         "kept": [_choice_as_plain(choice) for choice in plan.kept],
+        "already_forgotten": [{"backup": mark.set_name, "since": mark.at.isoformat()} for mark in plan.already],
     }
 
 
@@ -89,15 +98,25 @@ def _tell(plan: ForgetPlan, *, dry_run: bool) -> None:
     if dry_run:
         for choice in plan.kept:
             say(f"keep    {_words(choice)}", role="muted")
-    verb = "would be forgotten" if dry_run else "forgotten"
+    for mark in plan.already:
+        say(f"{escape(mark.set_name)} is forgotten already, since {mark.at:%Y-%m-%d %H:%M:%S} UTC.")
     for choice in plan.forgotten:
         say(f"forget  {_words(choice)}")
-    if not plan.forgotten:
+    if plan.forgotten:
+        _tell_the_rest(plan, dry_run=dry_run)
+    elif not plan.already:
         say("There is nothing to forget.")
-        return
-    grace = format_duration(plan.grace_seconds)
-    count = len(plan.forgotten)
-    say(f"{count} backup{'' if count == 1 else 's'} {verb}; `quri-console prune` deletes them after {grace}.")
+
+
+def _tell_the_rest(plan: ForgetPlan, *, dry_run: bool) -> None:
+    """What becomes of the backups that were, or would be, forgotten, and the way back."""
+    count, grace = len(plan.forgotten), format_duration(plan.grace_seconds)
+    verb, them = "would be forgotten" if dry_run else "forgotten", "it" if count == 1 else "them"
+    say(f"{count} backup{'' if count == 1 else 's'} {verb}; `quri-console prune` deletes {them} after {grace}.")
+    if not dry_run:
+        names = " ".join(escape(choice.name) for choice in plan.forgotten[:_NAMED])
+        more = "" if count <= _NAMED else " …"
+        say(f"Until then `quri-console forget --undo {names}{more}` brings {them} back.")
 
 
 def _words(choice: ForgetChoice) -> str:

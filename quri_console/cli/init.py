@@ -8,9 +8,13 @@ import click
 
 from quri_console.cli.invocation import Invocation
 from quri_console.cli.new_ways import NewWays, new_way_options
-from quri_console.cli.output import say, show_json
+from quri_console.cli.output import say, show_json, show_lines
 from quri_console.errors import UsageError
+from quri_console.render.ends import next_line
 from quri_console.render.escape import escape
+
+BACKUP = "quri-console backup --dry-run"
+"""What there is to do with an empty repository."""
 
 
 @click.command("init")
@@ -36,7 +40,8 @@ def command(
 
     \b
     Examples:
-      quri-console init --recipient age1… --recipient "$(cat ~/.ssh/id_ed25519.pub)"
+      quri-console init --recipient age1…
+      quri-console init --recipient "$(cat ~/.ssh/id_ed25519.pub)"
       quri-console init --passphrase
       quri-console init --plain
     """
@@ -54,14 +59,18 @@ def command(
                 "id": facts.id,
                 "encryption": facts.encryption,
                 "created_at": facts.created_at.isoformat(),
+                "next": BACKUP,
                 "ways": [{"label": way.label, "recipient": way.recipient or None} for way in ways],
             }
         )
         return
     if not ways:
-        say(f"Made the repository {facts.id[:8]} at {escape(location)}, in the clear: whoever copies it can read it.")
+        say(f"Made the repository {facts.id[:8]} at {escape(location)}, in the clear.")
+        say("It is not encrypted: whoever copies it can read it.", role="muted" if plain else "status-warning")
         if not plain:
-            say("To encrypt it, remove it while it is empty, then: quri-console init --recipient age1… or --passphrase")
+            say("  To have an encrypted one, remove this while it is empty, then run")
+            say("  `quri-console init --recipient age1…` or `quri-console init --passphrase`.")
+        show_lines([next_line(BACKUP)])
         return
     labels = ", ".join(escape(way.label) for way in ways)
     say(f"Made the repository {facts.id[:8]} at {escape(location)}, encrypted. Each of these opens it: {labels}.")
@@ -69,3 +78,4 @@ def command(
     if configured.identity is None and configured.passphrase_file is None:
         say("Set `identity` or `passphrase_file` in [repository] of the configuration, so that it opens unasked.")
     say("Without any of them nobody can ever read the backups: print a spare by `quri-console key recovery-kit`.")
+    show_lines([next_line(BACKUP)])

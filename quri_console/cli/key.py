@@ -12,13 +12,14 @@ import click
 from quri_console.cli.invocation import Invocation
 from quri_console.cli.new_ways import FILE, NewWays, ask_for, new_way_options
 from quri_console.cli.options import Duration
-from quri_console.cli.output import TableCell, say, show_json, show_table
+from quri_console.cli.output import line_width, say, show_json, show_lines, show_table
 from quri_console.errors import ExitCode, UsageError
 from quri_console.render.escape import escape
 
 if TYPE_CHECKING:
     from quri_console.repository.key_file import Way
     from quri_console.repository.key_files import ListedWay, WaysListed
+    from quri_console.repository.store import RepositoryFacts
     from quri_console.service.keys import KeyAccess
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -57,7 +58,7 @@ def access_options(command: _Command) -> _Command:
 def command() -> None:
     """Ways into an encrypted repository: recipients (age, ssh) and passphrases, each of which opens it alone.
 
-    WAY is the id of a way, how it begins, or its label.
+    WAY is the id of a way, how that begins (4 characters at least), its label, or its whole recipient (age1…, ssh-…).
 
     \b
     Examples:
@@ -88,6 +89,8 @@ def list_(invocation: Invocation, as_json: bool) -> int:
                 "repository": location,
                 "id": facts.id,
                 "encryption": facts.encryption,
+                "created_at": facts.created_at.isoformat(),
+                "master_keys": listed.masters,
                 "unfinished_rotation": listed.unfinished_rotation,
                 "ways": [_listed_as_plain(item) for item in listed.ways],
                 "damage": [{"object": item.name, "why": item.why} for item in listed.damage],
@@ -96,7 +99,7 @@ def list_(invocation: Invocation, as_json: bool) -> int:
     elif facts.encryption == "none":
         say(f"The repository at {escape(location)} is in the clear: whoever copies it can read it.")
     else:
-        _show(listed)
+        _show(listed, facts)
     return exit_code
 
 
@@ -140,24 +143,30 @@ def add(
 @access_options
 @click.pass_obj
 def remove(invocation: Invocation, /, way: str, as_json: bool, **access: Any) -> None:
-    """Take WAY away. The last one stays: without it nobody could ever read the backups.
+    """Take WAY away: its id, how that begins, its label, or its whole recipient (quoted, where it has blanks).
+
+    The last one stays: without it nobody could ever read the backups. Archives made before still open with WAY.
 
     \b
     Examples:
       quri-console key remove 3f2a
       quri-console key remove alice
+      quri-console key remove "$(cat old-colleague.pub)"
     """
-    from quri_console.repository.key_changes import ROTATE_ADVICE
+    from quri_console.render.ends import next_line
+    from quri_console.repository.key_changes import ARCHIVES_ADVICE, ROTATE_ADVICE
 
     removed = invocation.console().remove_key_way(way, _access(access))
     if as_json:
         remaining = [_way_as_plain(item) for item in removed.remaining]
-        show_json({"removed": removed.id, "remaining": remaining, "next": ROTATE_ADVICE})
+        show_json({"removed": removed.id, "remaining": remaining, "next": ROTATE_ADVICE, "archives": ARCHIVES_ADVICE})
         return
     words = removed.id if removed.way is None else f"{escape(removed.way.words)}, {removed.id},"
     left = ", ".join(escape(item.words) for item in removed.remaining)
     say(f"{words} is no way in any more. Left: {left}.")
     say(ROTATE_ADVICE)
+    say(ARCHIVES_ADVICE)
+    show_lines([next_line("quri-console key rotate")])
 
 
 @command.command()
@@ -217,32 +226,21 @@ def _access(options: dict[str, Any]) -> KeyAccess:
     )
 
 
-def _show(listed: WaysListed) -> None:
+def _show(listed: WaysListed, facts: RepositoryFacts) -> None:
+    from quri_console.render.key_list import KEY_HEADINGS, key_notes, key_rows
+
     if listed.ways:
-        headings = ("WAY", "KIND", "LABEL", "OPENED BY", "SINCE", "STATE")
-        show_table(headings, [_row(item) for item in listed.ways])
-    else:
-        say("No way in is left that can be read.", role="status-critical")
-    for item in listed.damage:
-        say(f"{escape(item.name)} cannot be used: {escape(item.why)}", role="status-critical")
-    if listed.unfinished_rotation:
-        say(
-            "A rotation was interrupted; the master key before it is in use. `quri-console key rotate` finishes it.",
-            role="status-warning",
-        )
-
-
-def _row(item: ListedWay) -> tuple[TableCell, ...]:
-    from quri_console.repository.age import shortened
-
-    way = item.way
-    state = ("ready", "status-ok") if item.complete else ("not rotated yet", "status-warning")
-    opened_by = shortened(way.recipient) if way.recipient else "whoever knows it"
-    return (way.id, way.kind, escape(way.label), escape(opened_by), f"{way.created_at:%Y-%m-%d}", state)
+        show_table(KEY_HEADINGS, key_rows(listed, line_width(sys.stdout)))
+    show_lines(key_notes(listed, facts.created_at))
 
 
 def _listed_as_plain(item: ListedWay) -> dict[str, Any]:
-    return {**_way_as_plain(item.way), "generation": item.generation, "complete": item.complete}
+    return {
+        **_way_as_plain(item.way),
+        "generation": item.generation,
+        "master_keys": item.masters,
+        "complete": item.complete,
+    }
 
 
 def _way_as_plain(way: Way) -> dict[str, Any]:

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 @click.command("ls")
 @click.argument("path", metavar="BACKUP[/CANISTER]")
+@click.argument("canister", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
-def command(invocation: Invocation, path: str, as_json: bool) -> None:
+def command(invocation: Invocation, path: str, canister: str | None, as_json: bool) -> None:
     """List the files of BACKUP, or of one CANISTER (name or id) in it, with their sizes in bytes.
+
+    BACKUP may be `latest`: with a CANISTER, the newest backup that holds it.
 
     Records are what was noted of a canister; the .bin files are its module, its memories and its chunk store, each as
     large as on chain. `quri-console cat` writes any of them out.
@@ -28,16 +31,18 @@ def command(invocation: Invocation, path: str, as_json: bool) -> None:
     Examples:
       quri-console ls latest
       quri-console ls 20250124T020000Z/rune-engine --json
+      quri-console ls latest rune-engine
     """
     from quri_console.render.escape import escape
 
-    name, _, canister = path.partition("/")
-    if "/" in canister:
+    path = f"{path}/{canister}" if canister else path
+    _, _, wanted = path.partition("/")
+    if "/" in wanted:
         raise UsageError(
             f"{path!r} names a file", next_step=f"Write BACKUP or BACKUP/CANISTER; `quri-console cat {path}` reads it."
         )
-    backup = invocation.console().backup(name)
-    stored = (backup.canister(canister),) if canister else backup.canisters()
+    backup = invocation.console().backup(path)
+    stored = (backup.canister(wanted),) if wanted else backup.canisters()
     rows = [row for one in stored for row in _rows(one)]
     if as_json:
         files = [{"path": path, "kind": kind, "size": size} for path, kind, size in rows]

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import keyword
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import click
 
 from quri_console import __version__
 from quri_console.cli.invocation import Invocation
-from quri_console.errors import ExitCode, QuriError, UsageError
+from quri_console.errors import Cancelled, ExitCode, QuriError, UsageError
 
 PROGRAM = "quri-console"
+HEALTH_UNKNOWN = 3
+READER_WENT_AWAY = 128 + 13
+"""What a shell reports of a program that SIGPIPE ended, as `| head` does to the usual tools."""
 
 # verb → what it does; its module quri_console.cli.<verb> has the click command `command` and is imported on use.
 COMMANDS = {
     "init": "Make the repository, encrypted or in the clear.",
     "status": "Show the fleet: health, cycles, runway, age of every number.",
+    "monitor": "Ask the network once and judge the fleet; the exit code is its health.",
+    "watch": "Watch without end: poll, alert, deliver messages, serve metrics.",
+    "alerts": "List, acknowledge and silence alerts.",
+    "history": "Show a canister's balance, burn and events over time.",
+    "burn": "Show how fast cycles go and how long they last.",
+    "logs": "Show what a canister wrote into its log.",
+    "doctor": "Say what is overdue or stuck.",
+    "notify": "Try the channels that messages go to.",
+    "metrics": "Print the fleet as Prometheus metrics.",
     "backup": "Copy canisters' whole state into the repository.",
     "list": "List the backups in the repository.",
     "show": "Show what one backup holds.",
@@ -46,13 +60,26 @@ COMMANDS = {
 }
 
 EXIT_CODES_HELP = (
-    "Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 partial, 10 repository missing, 11 locked, "
-    "12 wrong key, 13 corruption, 14 refused by a safety rule, 15 not authorised, 16 network, 130 cancelled."
+    "Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 partial, 10 repository or backup missing, "
+    "11 locked, 12 wrong key, 13 corruption, 14 refused by a safety rule, 15 not authorised, 16 network, "
+    "130 cancelled, 141 the reader of a pipe went away."
 )
+
+
+class ReaderWentAway(Exception):
+    """The pipe that a command writes into was closed; not an OSError, because click would make exit code 1 of one."""
 
 
 class LazyGroup(click.Group):
     """A group whose help needs no command's module."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _closed_pipe_told():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _closed_pipe_told():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -74,6 +101,14 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+@contextlib.contextmanager
+def _closed_pipe_told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderWentAway from error
 
 
 def _no_such_command(name: str) -> UsageError:
@@ -137,45 +172,93 @@ def require_terminal() -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command line and return its exit code."""
-    debug = "--debug" in (sys.argv[1:] if arguments is None else arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    asked = words[: words.index("--")] if "--" in words else words
+    debug, as_json = "--debug" in asked, "--json" in asked
+    try:
+        try:
+            code, failed = _run(arguments, debug=debug, as_json=as_json)
+        finally:
+            # here, because a pipe that closed is answered for below and at the interpreter's end is not
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+    except (ReaderWentAway, BrokenPipeError):
+        return _reader_went_away()
+    # its other codes are the fleet's health, so a failure must not look like one of them
+    return HEALTH_UNKNOWN if failed and _is_monitor(asked) else code
+
+
+def _run(arguments: list[str] | None, *, debug: bool, as_json: bool) -> tuple[int, bool]:
+    """The exit code, and whether the command failed (else the code is what the command says)."""
     try:
         result = cli.main(args=arguments, prog_name=PROGRAM, standalone_mode=False)
     except click.ClickException as error:
+        return _misused(error, as_json=as_json), True
+    except (click.Abort, KeyboardInterrupt):
+        return _cancelled(as_json=as_json), True
+    except ReaderWentAway:
+        raise
+    except QuriError as error:
+        return _failed(error, debug=debug, as_json=as_json), True
+    except Exception as error:  # noqa: BLE001 - the last resort: an internal error must not show a traceback unasked
+        return _internal_error(error, debug=debug, as_json=as_json), True
+    return result if isinstance(result, int) else int(ExitCode.OK), False
+
+
+def _is_monitor(words: list[str]) -> bool:
+    """Whether the command is `monitor`: the first word that is neither a global option nor its value."""
+    words_left = iter(words)
+    for word in words_left:
+        if word in ("--config", "--network"):
+            next(words_left, None)
+        elif not word.startswith("-"):
+            return word == "monitor"
+    return False
+
+
+def _misused(error: click.ClickException, *, as_json: bool) -> int:
+    if not as_json:
         error.show()
         return int(ExitCode.USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Cancelled.", err=True)
-        return int(ExitCode.CANCELLED)
-    except BrokenPipeError:
-        return _reader_went_away()
-    except QuriError as error:
-        return _failed(error, debug=debug)
-    except Exception as error:  # noqa: BLE001 - the last resort: an internal error must not show a traceback unasked
-        return _internal_error(error, debug=debug)
-    return result if isinstance(result, int) else int(ExitCode.OK)
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context is not None else PROGRAM
+    return _failed(UsageError(error.format_message(), next_step=f"`{path} --help` shows how it is used."), as_json=True)
 
 
-def _failed(error: QuriError, *, debug: bool) -> int:
+def _cancelled(*, as_json: bool) -> int:
+    if as_json:
+        return _failed(Cancelled("Cancelled"), as_json=True)
+    click.echo("Cancelled.", err=True)
+    return int(ExitCode.CANCELLED)
+
+
+def _failed(error: QuriError, *, debug: bool = False, as_json: bool = False) -> int:
     from quri_console.cli.output import show_error
 
-    show_error(error, debug=debug)
+    show_error(error, debug=debug, as_json=as_json)
     return int(error.exit_code)
 
 
-def _internal_error(error: Exception, *, debug: bool) -> int:
+def _internal_error(error: Exception, *, debug: bool, as_json: bool) -> int:
     report = QuriError(
         f"quri-console itself failed: {type(error).__name__}",
         why=str(error),
         next_step="This is a bug. Please report it with the output of the same command with --debug before the verb.",
     )
     report.__cause__ = error
-    return _failed(report, debug=debug)
+    return _failed(report, debug=debug, as_json=as_json)
 
 
 def _reader_went_away() -> int:
-    # `| head` closed the pipe: keep Python from complaining about it again when it flushes at exit
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return int(ExitCode.FAILED)
+    """The exit code of a program that a closed pipe (`| head`) ends; nothing more is written."""
+    # keep Python from complaining when it flushes at exit, whichever of the two it was
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BrokenPipeError):
+            stream.flush()
+        os.dup2(silence, stream.fileno())
+    os.close(silence)
+    return READER_WENT_AWAY
 
 
 def main() -> None:

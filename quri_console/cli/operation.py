@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quri_console.cli.output import BarProgress, progress_to, say, show_error, show_json
+from quri_console.cli.output import BarProgress, line_width, progress_to, say, show_error, show_json, show_lines
 from quri_console.errors import ExitCode, QuriError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from quri_console.effects.operation_files import Outcome
+    from quri_console.render.spans import Line
     from quri_console.service.operations import OperationHandle
 
 
@@ -30,6 +33,15 @@ def confirmed(kind: str, network: str, name: str, given: str | None, *, feasible
     if not feasible:
         return ""  # the plan's failed checks are the answer; asking first would promise something else
     return str(click.prompt(f"Type {expected} to {kind}", err=True))
+
+
+def show_plan_lines(lines: Sequence[Line], *, to_errors: bool) -> None:
+    """A plan, broken to the width of the terminal; on standard error where standard output is for JSON."""
+    from quri_console.render.spans import wrap_lines
+
+    stream = sys.stderr if to_errors else sys.stdout
+    width = line_width(stream)
+    show_lines(lines if width is None else wrap_lines(lines, width), stream=stream)
 
 
 async def carry_out(handle: OperationHandle, *, as_json: bool) -> int:
@@ -62,6 +74,8 @@ async def follow_to_end(handle: OperationHandle, *, as_json: bool) -> Outcome:
 def tell(outcome: Outcome, operation_id: str, *, as_json: bool) -> None:
     """How an operation ended, on standard output when it succeeded or as JSON, else as a failure."""
     from quri_console.render.escape import escape
+    from quri_console.render.operation import result_lines
+    from quri_console.render.spans import Span
 
     if as_json:
         show_json(outcome_as_plain(outcome, operation_id))
@@ -70,17 +84,14 @@ def tell(outcome: Outcome, operation_id: str, *, as_json: bool) -> None:
         show_error(QuriError(outcome.what, why=outcome.why, next_step=outcome.next_step))
         return
     say(escape(outcome.what), role="status-ok")
-    for name in ("downtime_seconds", "status", "health", "safety_snapshot"):
-        if outcome.result.get(name) is not None:
-            say(f"  {name.replace('_', ' ')}: {escape(str(outcome.result[name]))}")
-    for note in outcome.result.get("notes", ()):
-        say(f"  {escape(str(note))}", role="status-warning")
-    if outcome.result.get("source") and outcome.result.get("safety_snapshot"):
-        say(f"  To undo it: quri-console rollback {operation_id}", role="muted")
+    for line in result_lines(operation_id, outcome):
+        show_lines([(Span("  "), *line)])
 
 
 def outcome_as_plain(outcome: Outcome, operation_id: str) -> dict[str, object]:
-    """An outcome as JSON values."""
+    """An outcome as JSON values; `undo` is the command that takes it back, null where there is none."""
+    from quri_console.render.operation import undo_command
+
     return {
         "operation": operation_id,
         "exit_code": int(outcome.exit_code),
@@ -89,4 +100,5 @@ def outcome_as_plain(outcome: Outcome, operation_id: str) -> dict[str, object]:
         "why": outcome.why,
         "next": outcome.next_step,
         "result": dict(outcome.result),
+        "undo": undo_command(operation_id, outcome),
     }

@@ -10,23 +10,16 @@ import click
 
 from quri_console.cli.invocation import Invocation
 from quri_console.cli.operation import carry_out, outcome_as_plain
-from quri_console.cli.output import TableCell, say, show_json, show_table
-from quri_console.render.ages import short_age, utc_text
+from quri_console.cli.output import say, show_json, show_lines
+from quri_console.render.ages import utc_text
 from quri_console.render.escape import escape
+from quri_console.render.operation_list import operation_list_lines, what_now
 
 if TYPE_CHECKING:
+    from quri_console.config import Config
     from quri_console.effects.journal import Record
-    from quri_console.service.operations import OperationSummary
+    from quri_console.service.operations import OperationSummary, Rollback
 
-ROLES = {
-    "running": "status-ok",
-    "done": "status-ok",
-    "partial": "status-warning",
-    "aborted": "status-warning",
-    "failed": "status-critical",
-    "interrupted": "status-critical",
-    "damaged": "status-critical",
-}
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -50,7 +43,7 @@ def list_(invocation: Invocation, as_json: bool) -> None:
     if not summaries:
         say("No operations yet.")
         return
-    show_table(("OPERATION", "AGE", "NETWORK", "CANISTERS", "STATE", "NEXT"), [_row(item) for item in summaries])
+    show_lines(operation_list_lines(summaries, time.time_ns()))
 
 
 @command.command()
@@ -66,7 +59,7 @@ def show(invocation: Invocation, operation: str, as_json: bool) -> None:
         show_json({**_as_plain(summary), "journal": [_record_as_plain(record) for record in records]})
         return
     say(f"{summary.id}  {summary.state}", role="heading")
-    for label, text in _facts(summary):
+    for label, text in _facts(summary, invocation.console().config):
         say(f"  {label:<16} {escape(text)}")
     say()
     for record in records:
@@ -93,28 +86,9 @@ def abort(invocation: Invocation, operation: str, as_json: bool) -> int:
     return asyncio.run(carry_out(handle, as_json=as_json))
 
 
-def _row(summary: OperationSummary) -> tuple[TableCell, ...]:
-    return (
-        summary.id,
-        short_age(summary.created_at_ns, time.time_ns()) if summary.created_at_ns else "–",
-        escape(summary.network),
-        ", ".join(escape(name) for name in summary.canisters),
-        (summary.state, ROLES[summary.state]),
-        escape(_next_step(summary)),
-    )
+def _facts(summary: OperationSummary, config: Config) -> list[tuple[str, str]]:
+    from quri_console.service.operations import named
 
-
-def _next_step(summary: OperationSummary) -> str:
-    if summary.state == "damaged" and summary.outcome is not None:
-        return str(summary.outcome.what)
-    if summary.state == "interrupted" or (summary.left_stopped and summary.state != "running"):
-        return f"operations resume {summary.id}"
-    if summary.kind == "restore" and summary.state == "done" and summary.safety_snapshots:
-        return f"rollback {summary.id}"
-    return ""
-
-
-def _facts(summary: OperationSummary) -> list[tuple[str, str]]:
     outcome = summary.outcome
     facts = [
         ("kind", summary.kind),
@@ -124,8 +98,9 @@ def _facts(summary: OperationSummary) -> list[tuple[str, str]]:
         ("reason", summary.reason or ""),
         ("what", outcome.what if outcome else ""),
         ("why", outcome.why if outcome else ""),
-        ("next", (outcome.next_step if outcome else "") or _next_step(summary)),
-        ("left stopped", ", ".join(summary.left_stopped)),
+        ("next", outcome.next_step if outcome else ""),
+        ("now", what_now(summary)),
+        ("left stopped", ", ".join(named(config, canister) for canister in summary.left_stopped)),
         ("safety snapshot", ", ".join(identifier.hex() for identifier in summary.safety_snapshots)),
         ("folder", str(summary.directory)),
     ]
@@ -153,9 +128,15 @@ def _as_plain(summary: OperationSummary) -> dict[str, Any]:
         "reason": summary.reason,
         "left_stopped": list(summary.left_stopped),
         "safety_snapshots": [identifier.hex() for identifier in summary.safety_snapshots],
+        "rolled_back": None if summary.rolled_back is None else _rollback_as_plain(summary.rolled_back),
+        "undo": f"quri-console rollback {summary.id}" if summary.can_be_rolled_back else None,
         "folder": str(summary.directory),
         "outcome": None if summary.outcome is None else outcome_as_plain(summary.outcome, summary.id),
     }
+
+
+def _rollback_as_plain(rollback: Rollback) -> dict[str, Any]:
+    return {"by": rollback.id, "state": rollback.state, "finished_at_ns": rollback.finished_at_ns or None}
 
 
 def _record_as_plain(record: Record) -> dict[str, Any]:

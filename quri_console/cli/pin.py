@@ -40,6 +40,8 @@ def command(
 ) -> None:
     """Keep BACKUP (its name, how it begins, or latest) from being forgotten and pruned.
 
+    latest/CANISTER is the newest backup that holds CANISTER; a backup is kept whole.
+
     \b
     Examples:
       quri-console pin latest --reason "before the migration" --expires 90d

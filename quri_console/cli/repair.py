@@ -27,6 +27,11 @@ def command() -> None:
 
     Nothing is deleted that could be read: damaged packs and marks are moved to trash/quarantine. Damaged manifests and
     records cannot be made anew; the backups they belong to are lost, and others are not affected.
+
+    \b
+    Examples:
+      quri-console check --read-data
+      quri-console repair packs --dry-run
     """
 
 
@@ -46,7 +51,12 @@ def _progress(as_json: bool) -> Iterator[Progress]:
 @AS_JSON
 @click.pass_obj
 def index(invocation: Invocation, dry_run: bool, wait: float, as_json: bool) -> int:
-    """Make the index anew from the headers of the packs; needs no key."""
+    """Make the index anew from the headers of the packs; needs no key.
+
+    \b
+    Example:
+      quri-console repair index --dry-run
+    """
     from quri_console.render.repair_report import index_repair_json, index_repair_lines
 
     with _progress(as_json) as progress:
@@ -69,6 +79,11 @@ def packs(invocation: Invocation, packs: tuple[str, ...], dry_run: bool, wait: f
 
     Reads each PACK (how its name begins), all of them when none is named. Backups that need what is lost are named;
     the exit code is then 13. A new backup stores anew what a canister still holds of it, which heals older backups.
+
+    \b
+    Examples:
+      quri-console repair packs --dry-run
+      quri-console repair packs 3f2a --wait 10m
     """
     from quri_console.render.repair_report import packs_repair_json, packs_repair_lines
 
@@ -87,7 +102,12 @@ def packs(invocation: Invocation, packs: tuple[str, ...], dry_run: bool, wait: f
 @AS_JSON
 @click.pass_obj
 def marks(invocation: Invocation, dry_run: bool, wait: float, as_json: bool) -> int:
-    """Put damaged marks away and leave a hold in their place, because one might have been a pin."""
+    """Put damaged marks away and leave a hold in their place, because one might have been a pin.
+
+    \b
+    Example:
+      quri-console repair marks --dry-run
+    """
     from quri_console.render.repair_report import marks_repair_json, marks_repair_lines
 
     repair = invocation.console().repair_marks(dry_run=dry_run, wait_seconds=wait)
@@ -103,7 +123,12 @@ def marks(invocation: Invocation, dry_run: bool, wait: float, as_json: bool) -> 
 @AS_JSON
 @click.pass_obj
 def locks(invocation: Invocation, dry_run: bool, as_json: bool) -> int:
-    """Remove locks of processes that are gone, and locks that cannot be read."""
+    """Remove locks of processes that are gone, and locks that cannot be read.
+
+    \b
+    Example:
+      quri-console repair locks --dry-run
+    """
     from quri_console.render.repair_report import locks_repair_json, locks_repair_lines
 
     removed, left = invocation.console().repair_locks(dry_run=dry_run)

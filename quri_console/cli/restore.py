@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from quri_console.cli.invocation import Invocation
-from quri_console.cli.operation import carry_out, confirmed
+from quri_console.cli.operation import carry_out, confirmed, show_plan_lines
 from quri_console.cli.options import Duration
 from quri_console.cli.output import say, show_json
 from quri_console.errors import ExitCode, UsageError
@@ -112,10 +111,6 @@ def _planned(plan: RestorePlan, *, as_json: bool) -> int:
 
 
 def _show_plan(plan: RestorePlan, *, to_errors: bool) -> None:
-    from quri_console.cli.output import painted
     from quri_console.render.restore_plan import restore_plan_lines
 
-    stream = sys.stderr if to_errors else sys.stdout
-    for line in restore_plan_lines(plan):
-        stream.write("".join(painted(span.text, span.role, stream) for span in line) + "\n")
-    stream.flush()
+    show_plan_lines(restore_plan_lines(plan), to_errors=to_errors)

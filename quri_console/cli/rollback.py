@@ -3,52 +3,88 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from quri_console.cli.invocation import Invocation
-from quri_console.cli.operation import carry_out, confirmed
-from quri_console.render.escape import escape
+from quri_console.cli.operation import carry_out, confirmed, show_plan_lines
+from quri_console.cli.output import say, show_json
+from quri_console.errors import ExitCode
 
 if TYPE_CHECKING:
     from quri_console.console import Console
+    from quri_console.restore.rollback import RollbackPlan
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackOptions:
+    """What the command line says besides the operation."""
+
+    dry_run: bool
+    force: bool
+    confirmation: str | None
+    reason: str | None
+    as_json: bool
 
 
 @click.command("rollback")
 @click.argument("operation")
+@click.option("--dry-run", is_flag=True, help="Show what would come back, and the steps; do nothing.")
 @click.option("--force", is_flag=True, help="Needed on production networks, besides --confirm.")
 @click.option("--confirm", "confirmation", metavar="NETWORK/NAME", help="Instead of typing it when asked.")
 @click.option("--reason", help="Why; kept with the operation.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; progress goes to standard error.")
 @click.pass_obj
 def command(
-    invocation: Invocation,
-    operation: str,
-    force: bool,
-    confirmation: str | None,
-    reason: str | None,
-    as_json: bool,
+    invocation: Invocation, /, operation: str, confirmation: str | None, reason: str | None, **flags: bool
 ) -> int:
     """Undo the restore OPERATION (its name, how it begins, or latest): load the safety snapshot that it took.
 
     The state that is replaced is kept in a safety snapshot in turn, so a rollback can be rolled back.
+
+    \b
+    Examples:
+      quri-console rollback latest --dry-run
+      quri-console rollback 20250124T020000Z --reason INC-42
     """
-    return asyncio.run(_roll_back(invocation.console(), operation, force, confirmation, reason, as_json))
+    options = RollbackOptions(flags["dry_run"], flags["force"], confirmation, reason, flags["as_json"])
+    return asyncio.run(_roll_back(invocation.console(), operation, options))
 
 
-async def _roll_back(
-    console: Console, operation: str, force: bool, confirmation: str | None, reason: str | None, as_json: bool
-) -> int:
-    from quri_console.effects.gate import require_writable
+async def _roll_back(console: Console, operation: str, options: RollbackOptions) -> int:
+    if not options.dry_run:
+        from quri_console.effects.gate import require_writable
 
-    require_writable("rollback", read_only=console.read_only)
+        require_writable("rollback", read_only=console.read_only)
     plan = await console.plan_rollback(operation)
-    sys.stderr.write(f"Roll {escape(plan.name)} on {escape(plan.network)} back to the state before {plan.operation}:\n")
-    for number, step in enumerate(plan.steps, 1):
-        sys.stderr.write(f"  {number}. {step}\n")
-    sys.stderr.flush()
-    typed = confirmed("rollback", plan.network, plan.name, confirmation)
-    handle = await console.start_rollback(plan.operation, confirmation=typed, force=force, reason=reason)
-    return await carry_out(handle, as_json=as_json)
+    if not (options.as_json and options.dry_run):
+        _show_plan(plan, console.clock.now_ns(), to_errors=options.as_json)
+    if options.dry_run:
+        return _planned(plan, as_json=options.as_json)
+    typed = confirmed("rollback", plan.network, plan.name, options.confirmation)
+    handle = await console.start_rollback(
+        plan.operation, confirmation=typed, force=options.force, reason=options.reason
+    )
+    return await carry_out(handle, as_json=options.as_json)
+
+
+def _planned(plan: RollbackPlan, *, as_json: bool) -> int:
+    if as_json:
+        from quri_console.restore.plan import plan_hash, plan_json
+
+        # what stands in the way is raised before there is a plan
+        document = {"hash": plan_hash(plan), "feasible": True, "plan": json.loads(plan_json(plan))}
+        show_json({**document, "steps": list(plan.steps)})
+    else:
+        say("\nDry run: nothing was changed.", role="muted")
+    return int(ExitCode.OK)
+
+
+def _show_plan(plan: RollbackPlan, now_ns: int, *, to_errors: bool) -> None:
+    from quri_console.render.rollback_plan import rollback_plan_lines
+    from quri_console.restore.plan import plan_hash
+
+    show_plan_lines(rollback_plan_lines(plan, plan_hash=plan_hash(plan), now_ns=now_ns), to_errors=to_errors)

@@ -15,12 +15,17 @@ from quri_console.progress import Progress
 
 @click.command("verify")
 @click.argument("backup", required=False)
+@click.argument("canister", required=False)
 @click.option("--all", "every", is_flag=True, help="Verify every backup in the repository.")
 @click.option("--wait", type=Duration(), default="0s", metavar="DURATION", help="Wait so long for a lock of others.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; progress goes to standard error.")
 @click.pass_obj
-def command(invocation: Invocation, backup: str | None, every: bool, wait: float, as_json: bool) -> int:
+def command(
+    invocation: Invocation, backup: str | None, canister: str | None, every: bool, wait: float, as_json: bool
+) -> int:
     """Read all that BACKUP (a name from `list`, or `latest`) consists of, and compare every byte with its digest.
+
+    A backup is read whole: a CANISTER behind it, as in latest/CANISTER, means the newest backup that holds it.
 
     Damage is named with the canisters that it reaches; the exit code is then 13. The result is noted beside the
     backup. `check --read-data` reads the whole repository in less time than --all.
@@ -34,6 +39,8 @@ def command(invocation: Invocation, backup: str | None, every: bool, wait: float
 
     if (backup is None) == (not every):
         raise UsageError("verify needs one backup or --all", next_step="`quri-console list` shows the backups.")
+    if backup is not None and canister:
+        backup = f"{backup}/{canister}"
     console = invocation.console()
     progress = progress_to(sys.stderr, "json" if as_json else None)
     found = []

@@ -6,7 +6,7 @@ import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 
 from quri_console.config.fields import Document, Table
@@ -27,18 +27,61 @@ from quri_console.config.model import (
 from quri_console.config.places import Paths
 from quri_console.config.principal_text import principal_fault
 from quri_console.config.retention import retention_of
+from quri_console.config.watching import (
+    DEFAULT_BACKUP_AGES,
+    alerts_of,
+    backup_age_of,
+    channels_of,
+    heartbeats_of,
+    interval_of,
+    metrics_of,
+    payers_of,
+    sources_of,
+)
 from quri_console.errors import ConfigError
 from quri_console.units import DAY_SECONDS, format_cycles, format_duration
 
 # The tables every version keeps to; those this version does not read yet are refused by name.
-TOP_TABLES = ("networks", "identities", "canisters", "monitor", "repository", "groups", "retention", "paths")
-LATER_TABLES = ("alerts", "channels", "schedules", "ui", "contacts")
+TOP_TABLES = (
+    "networks",
+    "identities",
+    "canisters",
+    "monitor",
+    "repository",
+    "groups",
+    "retention",
+    "alerts",
+    "channels",
+    "paths",
+)
+LATER_TABLES = ("schedules", "ui", "contacts")
 
 MAX_CONFIG_BYTES = 4 << 20
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+_Entry = TypeVar("_Entry")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NAME_RULE = "A name has up to 64 letters, digits, '.', '_' and '-', and starts with a letter or a digit."
 KEPT_ON_CHAIN: dict[Criticality, int] = {"high": 1, "medium": 0, "low": 0}
+_CANISTER_FIELDS = (
+    "id",
+    "criticality",
+    "health_query",
+    "export_method",
+    "keep_on_chain",
+    "interval",
+    "sources",
+    "backup_age",
+)
+_MONITOR_FIELDS = (
+    "interval",
+    "round_deadline",
+    "concurrency",
+    "sources",
+    "blackhole",
+    "payers",
+    "heartbeats",
+    "metrics",
+)
 _THRESHOLD_FIELDS = ("warning", "critical", "runway_warning", "runway_critical")
 
 
@@ -58,7 +101,7 @@ def load_config(path: Path) -> Config:
     root.done(TOP_TABLES, reserved=LATER_TABLES)
     paths = _paths(root.table("paths"))
     monitor = _monitor(root.table("monitor"))
-    canisters = _canisters(root.table("canisters"), monitor.thresholds)
+    canisters = _canisters(root.table("canisters"), monitor)
     return Config(
         path=path,
         networks=_networks(root),
@@ -69,6 +112,8 @@ def load_config(path: Path) -> Config:
         paths=paths,
         groups=_groups(root.table("groups"), canisters),
         retention=retention_of(root.table("retention")),
+        alerts=alerts_of(root.table("alerts")),
+        channels=_named(channels_of(root.table("channels")), root.table("channels")),
     )
 
 
@@ -179,10 +224,10 @@ def _identity(table: Table) -> IdentityConfig:
     return IdentityConfig(cast("Duty", table.name), pem)
 
 
-def _canisters(table: Table, thresholds: Thresholds) -> tuple[CanisterConfig, ...]:
+def _canisters(table: Table, monitor: MonitorConfig) -> tuple[CanisterConfig, ...]:
     canisters: dict[str, CanisterConfig] = {}
     for entry in table.tables():
-        canister = _canister(entry, thresholds)
+        canister = _canister(entry, monitor)
         if canister.id in canisters:
             other = canisters[canister.id].name
             raise entry.fault("id", f"is {canister.id}", why=f"{other} has it too", allowed="List each canister once.")
@@ -190,9 +235,9 @@ def _canisters(table: Table, thresholds: Thresholds) -> tuple[CanisterConfig, ..
     return tuple(canisters.values())
 
 
-def _canister(table: Table, thresholds: Thresholds) -> CanisterConfig:
+def _canister(table: Table, monitor: MonitorConfig) -> CanisterConfig:
     _check_name(table)
-    table.done(("id", "criticality", "health_query", "export_method", "keep_on_chain", *_THRESHOLD_FIELDS))
+    table.done((*_CANISTER_FIELDS, *_THRESHOLD_FIELDS))
     allowed = 'Allowed: a canister id like "ryjl3-tyaaa-aaaaa-aaaba-cai".'
     canister_id = table.required_text("id", allowed)
     fault = principal_fault(canister_id)
@@ -203,10 +248,13 @@ def _canister(table: Table, thresholds: Thresholds) -> CanisterConfig:
         name=table.name,
         id=canister_id,
         criticality=criticality,
-        thresholds=_thresholds(table, thresholds),
+        thresholds=_thresholds(table, monitor.thresholds),
         health_query=table.text("health_query", 'Allowed: the name of a query without arguments, like "health".'),
         export_method=table.text("export_method", 'Allowed: the name of a query like "export_state".'),
         keep_on_chain=table.integer("keep_on_chain", KEPT_ON_CHAIN[criticality], low=0, high=5),
+        interval_seconds=interval_of(table, monitor.interval_seconds),
+        sources=sources_of(table, monitor.sources),
+        backup_age_seconds=backup_age_of(table, DEFAULT_BACKUP_AGES[criticality]),
     )
 
 
@@ -231,13 +279,20 @@ def _groups(table: Table, canisters: tuple[CanisterConfig, ...]) -> tuple[GroupC
 
 
 def _monitor(table: Table) -> MonitorConfig:
-    table.done(("interval", "round_deadline", "concurrency", *_THRESHOLD_FIELDS))
+    table.done((*_MONITOR_FIELDS, *_THRESHOLD_FIELDS))
     default = MonitorConfig()
-    interval = table.duration(
-        "interval", default.interval_seconds, low=1, high=DAY_SECONDS, examples='"60s", "5m" or "1h"'
-    )
+    allowed = "Allowed: the id of a canister that tells others' status, as the blackhole does."
+    blackhole = table.text("blackhole", allowed) or default.blackhole
+    fault = principal_fault(blackhole)
+    if fault is not None:
+        raise table.fault("blackhole", f"is {blackhole!r}", why=fault, allowed=allowed)
     return MonitorConfig(
-        interval_seconds=interval,
+        interval_seconds=interval_of(table, default.interval_seconds),
+        sources=sources_of(table, default.sources),
+        blackhole=blackhole,
+        payers=_named(payers_of(table.table("payers")), table.table("payers")),
+        heartbeats=heartbeats_of(table.table("heartbeats")),
+        metrics=metrics_of(table.table("metrics")),
         round_deadline_seconds=table.duration(
             "round_deadline", default.round_deadline_seconds, low=1, high=600, examples='"30s"'
         ),
@@ -299,6 +354,13 @@ def _paths(table: Table) -> Paths:
     table.done(("root",))
     root = table.file("root", "Allowed: the path of a folder; state, data and cache go below it.")
     return Paths.default() if root is None else Paths.below(root)
+
+
+def _named(entries: tuple[_Entry, ...], table: Table) -> tuple[_Entry, ...]:
+    """The entries of a table whose keys are names that people type."""
+    for entry in table.tables():
+        _check_name(entry)
+    return entries
 
 
 def _check_name(table: Table) -> None:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from quri_console.config.alerting import AlertsConfig, ChannelConfig, HeartbeatConfig, MetricsConfig, PayerConfig
 from quri_console.config.places import Paths
 from quri_console.errors import ConfigError, UsageError
 from quri_console.units import BILLION, DAY_SECONDS, TRILLION
 
 Criticality = Literal["high", "medium", "low"]
 Duty = Literal["poll", "backup", "operate"]
+PollSource = Literal["query", "update", "blackhole", "public"]
+"""A node-signed query, a certified update, through the blackhole canister, or the public state tree."""
+
+DEFAULT_SOURCES: tuple[PollSource, ...] = ("query", "update", "public")
+BLACKHOLE = "e3mmv-5qaaa-aaaah-aadma-cai"
 
 # Only the digest is known here: the key itself belongs to the `ic` floor above.
 MAINNET_ROOT_KEY_SHA256 = "737ba355e855bd4b61279056603e05501db5e5bad147c6eba7be8c2a13f4b6b3"
@@ -71,6 +77,12 @@ class CanisterConfig:
     """The query whose answer goes into backups beside the state; None looks for one by its usual names."""
     keep_on_chain: int = 0
     """How many of this tool's newest snapshots a backup leaves on chain: the fast way back."""
+    interval_seconds: float = 60.0
+    """Between two looks at it."""
+    sources: tuple[PollSource, ...] = DEFAULT_SOURCES
+    """How it is asked, in this order."""
+    backup_age_seconds: float = 8.0 * DAY_SECONDS
+    """How old its newest backup may be; 0 for any age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +102,12 @@ class MonitorConfig:
     round_deadline_seconds: float = 30.0
     concurrency: int = 16
     thresholds: Thresholds = Thresholds()
+    sources: tuple[PollSource, ...] = DEFAULT_SOURCES
+    blackhole: str = BLACKHOLE
+    """The canister that tells the status of those that have it as a controller."""
+    payers: tuple[PayerConfig, ...] = ()
+    heartbeats: tuple[HeartbeatConfig, ...] = ()
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +164,15 @@ class Config:
     paths: Paths
     groups: tuple[GroupConfig, ...] = ()
     retention: RetentionConfig = RetentionConfig()
+    alerts: AlertsConfig = field(default_factory=AlertsConfig)
+    channels: tuple[ChannelConfig, ...] = ()
+
+    def channel(self, name: str) -> ChannelConfig:
+        """The channel of that name. Raises UsageError."""
+        for channel in self.channels:
+            if channel.name == name:
+                return channel
+        raise _unknown("channel", name, [channel.name for channel in self.channels], self.path)
 
     def group_of(self, canister: str) -> str:
         """The group that a canister belongs to, by name; empty when it belongs to none."""

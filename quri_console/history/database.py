@@ -3,42 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import aiosqlite
 
-from quri_console.errors import QuriError
+from quri_console.clock import Clock, SystemClock
 from quri_console.folders import make_private_folders
+from quri_console.history.access import Access
+from quri_console.history.alerts import Alerts
+from quri_console.history.duties import Duties
+from quri_console.history.events import Events
+from quri_console.history.failures import HistoryReplaced, HistoryUnusable, failing
 from quri_console.history.leases import Leases
-from quri_console.history.migrations import migrate, roll_back
-from quri_console.history.samples import COLUMNS, SQLITE_MAX_INTEGER, Sample, exact, from_row, to_row
+from quri_console.history.migrations import BUSY_TIMEOUT_SECONDS, migrate, roll_back
+from quri_console.history.outbox import Outbox
+from quri_console.history.payers import Payers
+from quri_console.history.retention import Retention
+from quri_console.history.rollups import Rollups
+from quri_console.history.samples import SQLITE_MAX_INTEGER, Sample, exact, from_row
+from quri_console.history.series import BurnPiece, ChartColumn, burn_pieces, chart_columns
+from quri_console.history.writing import SAMPLE_COLUMNS, SampleWriter
 
-BUSY_TIMEOUT_SECONDS = 5.0
+__all__ = ["History", "HistoryUnusable"]
 
-_SELECT = ", ".join(f"s.{column}" for column in COLUMNS)
+# a round writes to one page per canister: the longer it waits in the log, the more rounds share the page's way home
+WAL_PAGES = 4000
+WAL_BYTES_KEPT = 16 << 20
+
 # ORDER BY … LIMIT 1 walks the primary key backwards and stops at the first hit; MAX() would read every sample
 _NEWEST = f"""
-SELECT c.canister_id, t.document, {_SELECT} FROM canisters c
+SELECT c.canister_id, t.document, {SAMPLE_COLUMNS} FROM canisters c
 JOIN samples s ON s.canister = c.id AND s.at_ns =
     (SELECT n.at_ns FROM samples n WHERE n.canister = c.id AND n.at_ns <= ? AND {{condition}}
      ORDER BY n.at_ns DESC LIMIT 1)
 LEFT JOIN settings t ON t.id = s.settings WHERE c.network = ?
 """  # noqa: S608 - column names of our own
-_INSERT = (
-    f"INSERT OR REPLACE INTO samples (canister, settings, {', '.join(COLUMNS)}) "  # noqa: S608 - as above
-    f"VALUES (?, ?{', ?' * len(COLUMNS)})"
-)
-
-
-class HistoryUnusable(QuriError):
-    """The history's file cannot be opened, read or written."""
 
 
 class History:
@@ -48,23 +53,36 @@ class History:
         self.path = path
         self._connection = connection
         self._writing = asyncio.Lock()
+        self._writer = SampleWriter()
+        self._identity = _identity(path)
         self.leases = Leases(self._transaction)
+        access = Access(self._transaction, self._rows)
+        self.events = Events(access)
+        self.rollups = Rollups(access)
+        self.alerts = Alerts(access)
+        self.outbox = Outbox(access)
+        self.duties = Duties(access)
+        self.payers = Payers(access)
+        self.retention = Retention(access)
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
+    async def open(cls, path: Path, *, clock: Clock | None = None) -> Self:
         """Open or create the database (0600, its folder 0700) and bring its schema up to date.
 
-        Raises HistoryUnusable, HistoryTooNew.
+        A database of an older version is checked and copied before it is changed; else nothing is checked
+        here, for opening has to be quick. Raises HistoryUnusable, HistoryDamaged, HistoryTooNew.
         """
-        with _failures(path):
+        with failing(path):
             _create_private(path)
             connection = await aiosqlite.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
         try:
-            with _failures(path):
+            with failing(path):
                 await connection.execute("PRAGMA journal_mode = WAL")
                 await connection.execute("PRAGMA synchronous = NORMAL")
                 await connection.execute("PRAGMA foreign_keys = ON")
-                await migrate(connection, str(path))
+                await connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+                await connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_KEPT}")
+                await migrate(connection, path, clock or SystemClock())
         except BaseException:
             await connection.close()
             raise
@@ -87,36 +105,39 @@ class History:
 
         Raises HistoryUnusable, for instance when the disk is full; then none was written.
         """
+        if samples:
+            async with self._sampling() as connection:
+                await self._writer.add(connection, network, samples)
+
+    async def add_missing_samples(self, network: str, samples: Sequence[Sample]) -> int:
+        """Write those samples that are not there yet, as samples or added up in rollups; how many these were.
+
+        Raises HistoryUnusable; then none was written.
+        """
         if not samples:
-            return
-        async with self._transaction() as connection:
-            canisters = await _canister_rows(connection, network, {sample.canister_id for sample in samples})
-            documents = {sample.settings for sample in samples if sample.settings is not None}
-            settings = await _settings_rows(connection, documents)
-            rows = [
-                (canisters[sample.canister_id], settings.get(sample.settings), *to_row(sample)) for sample in samples
-            ]
-            await connection.executemany(_INSERT, rows)
+            return 0
+        async with self._sampling() as connection:
+            return await self._writer.add_missing(connection, network, samples)
 
     async def newest_samples(self, network: str, until_ns: int = SQLITE_MAX_INTEGER) -> dict[str, Sample]:
-        """The newest attempt of every canister ever sampled on that network, by canister id.
+        """The newest attempt of every canister ever asked for on that network, by canister id.
 
         Samples after `until_ns` do not count: they were written while the clock ran ahead.
         """
-        return await self._newest(network, until_ns, "1")
+        return await self._newest(network, until_ns, "n.origin <> 'imported'")
 
     async def newest_readings(self, network: str, until_ns: int = SQLITE_MAX_INTEGER) -> dict[str, Sample]:
         """The newest sample of every canister that told its balance, by canister id."""
-        return await self._newest(network, until_ns, "n.cycles IS NOT NULL")
+        return await self._newest(network, until_ns, "n.cycles IS NOT NULL AND n.origin <> 'imported'")
 
     async def newest_answers(self, network: str, until_ns: int = SQLITE_MAX_INTEGER) -> dict[str, Sample]:
         """The newest sample of every canister that told anything at all, by canister id."""
-        return await self._newest(network, until_ns, "n.origin <> ''")
+        return await self._newest(network, until_ns, "n.origin NOT IN ('', 'imported')")
 
     async def samples(self, network: str, canister_id: str, since_ns: int = 0) -> tuple[Sample, ...]:
         """All samples of a canister from `since_ns` on, oldest first."""
         statement = (
-            f"SELECT t.document, {_SELECT} FROM canisters c JOIN samples s ON s.canister = c.id "  # noqa: S608
+            f"SELECT t.document, {SAMPLE_COLUMNS} FROM canisters c JOIN samples s ON s.canister = c.id "  # noqa: S608
             "LEFT JOIN settings t ON t.id = s.settings "
             "WHERE c.network = ? AND c.canister_id = ? AND s.at_ns >= ? ORDER BY s.at_ns"
         )
@@ -143,87 +164,81 @@ class History:
         rows = await self._rows("PRAGMA data_version", ())
         return int(rows[0][0])
 
+    async def burn_series(self, network: str, canister_id: str, since_ns: int = 0) -> tuple[BurnPiece, ...]:
+        """The burn of a canister from `since_ns` on in pieces without gap or overlap, oldest first.
+
+        One piece per interval of samples in the 14 days before the newest, per hour in the 90 days, per day
+        before that. A bucket that begins before `since_ns` is left out.
+        """
+        async with self._reading() as connection:
+            return await burn_pieces(connection, network, canister_id, since_ns)
+
+    async def chart(self, network: str, canister_id: str, since_ns: int, points: int) -> tuple[ChartColumn, ...]:
+        """The balance from `since_ns` to the newest sample in at most `points` columns, oldest first.
+
+        Columns of equal width; those in which no balance was read are left out.
+        """
+        async with self._reading() as connection:
+            return await chart_columns(connection, network, canister_id, since_ns, points)
+
     async def _newest(self, network: str, until_ns: int, condition: str) -> dict[str, Sample]:
         rows = await self._rows(_NEWEST.format(condition=condition), (until_ns, network))
         return {row[0]: from_row(row[0], row[1], row[2:]) for row in rows}
 
     async def _rows(self, statement: str, parameters: tuple[Any, ...]) -> list[sqlite3.Row]:
-        with _failures(self.path):
+        with failing(self.path):
             async with self._connection.execute(statement, parameters) as cursor:
                 return list(await cursor.fetchall())
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+    async def _sampling(self) -> AsyncIterator[aiosqlite.Connection]:
+        async with self._transaction() as connection:
+            try:
+                yield connection
+            except BaseException:
+                self._writer.forget()
+                raise
+
+    def _transaction(self) -> AbstractAsyncContextManager[aiosqlite.Connection]:
         """Write alone: among this connection's tasks by a lock, among processes by SQLite's."""
+        return self._alone("BEGIN IMMEDIATE")
+
+    def _reading(self) -> AbstractAsyncContextManager[aiosqlite.Connection]:
+        """Read several times from one state of the database."""
+        return self._alone("BEGIN")
+
+    @asynccontextmanager
+    async def _alone(self, begin: str) -> AsyncIterator[aiosqlite.Connection]:
         async with self._writing:
-            with _failures(self.path):
+            with failing(self.path):
+                self._require_in_place()
                 try:
-                    await self._connection.execute("BEGIN IMMEDIATE")
+                    await self._connection.execute(begin)
                     yield self._connection
                     await self._connection.execute("COMMIT")
                 except BaseException:
                     await roll_back(self._connection)
                     raise
 
-
-class _failures:  # noqa: N801 - used like a function
-    """Turns SQLite's and the system's errors about `path` into HistoryUnusable."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if isinstance(error, sqlite3.Error | OSError) and not isinstance(error, TimeoutError):
-            raise HistoryUnusable(
-                f"the history {self._path} cannot be used", why=str(error), next_step=_advice(error)
-            ) from error
+    def _require_in_place(self) -> None:
+        # another process may have found the file damaged and set it aside
+        if _identity(self.path) != self._identity:
+            raise HistoryReplaced(
+                f"the history {self.path} was replaced while it was open",
+                why="it was set aside or deleted, so what is written now would be lost",
+                next_step="It is opened anew at the next round.",
+            )
 
 
-def _advice(error: sqlite3.Error | OSError) -> str:
-    text = str(error)
-    if "full" in text or "No space" in text:
-        return "Free some disk space; what was written before is safe."
-    if "locked" in text:
-        return "Another process has been writing for more than 5 s; try again."
-    if "not a database" in text or "malformed" in text:
-        return "The file is damaged: move it aside, and a new history is started."
-    return "Check the folder and its permissions, or choose another with [paths] root."
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _create_private(path: Path) -> None:
     make_private_folders(path.parent)
     # SQLite gives its -wal and -shm files the mode of the database
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-
-
-async def _canister_rows(connection: aiosqlite.Connection, network: str, ids: Iterable[str]) -> dict[str, int]:
-    rows: dict[str, int] = {}
-    for canister_id in ids:
-        await connection.execute(
-            "INSERT OR IGNORE INTO canisters (network, canister_id) VALUES (?, ?)", (network, canister_id)
-        )
-        rows[canister_id] = await _id_of(
-            connection, "SELECT id FROM canisters WHERE network = ? AND canister_id = ?", (network, canister_id)
-        )
-    return rows
-
-
-async def _settings_rows(connection: aiosqlite.Connection, documents: Iterable[str]) -> dict[str | None, int]:
-    rows: dict[str | None, int] = {}
-    for document in documents:
-        digest = hashlib.sha256(document.encode()).digest()
-        await connection.execute("INSERT OR IGNORE INTO settings (digest, document) VALUES (?, ?)", (digest, document))
-        rows[document] = await _id_of(connection, "SELECT id FROM settings WHERE digest = ?", (digest,))
-    return rows
-
-
-async def _id_of(connection: aiosqlite.Connection, statement: str, parameters: tuple[Any, ...]) -> int:
-    async with connection.execute(statement, parameters) as cursor:
-        row = await cursor.fetchone()
-    assert row is not None
-    return int(row[0])

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import suppress
+from pathlib import Path
 
 import aiosqlite
 
+from quri_console.clock import Clock
 from quri_console.errors import QuriError
+from quri_console.history import alerts, duties, events, outbox, payers, rollups
+from quri_console.history.failures import damaged
+
+BUSY_TIMEOUT_SECONDS = 5.0
+# copying a large database takes longer than any other write
+MIGRATION_TIMEOUT_SECONDS = 120.0
 
 # Columns for cycles have no type: SQLite then keeps an integer as integer and a
 # longer amount as text. WITHOUT ROWID keeps one canister's samples side by side.
@@ -51,38 +60,67 @@ CREATE TABLE leases (
 );
 """
 
-MIGRATIONS = (_VERSION_1,)
+_MORE_OF_A_SAMPLE = """
+ALTER TABLE samples ADD COLUMN snapshots INTEGER;
+ALTER TABLE samples ADD COLUMN chunk_store_bytes INTEGER;
+ALTER TABLE samples ADD COLUMN clock_skew_seconds REAL;
+"""
+
+_VERSION_2 = _MORE_OF_A_SAMPLE + "".join(
+    (events.SCHEMA, rollups.SCHEMA, alerts.SCHEMA, outbox.SCHEMA, duties.SCHEMA, payers.SCHEMA)
+)
+
+MIGRATIONS = (_VERSION_1, _VERSION_2)
 
 
 class HistoryTooNew(QuriError):
     """The database was written by a newer version."""
 
 
-async def migrate(connection: aiosqlite.Connection, name: str) -> None:
+async def migrate(connection: aiosqlite.Connection, path: Path, clock: Clock) -> None:
     """Bring the schema up to date; another process doing the same at the same time is waited for.
 
-    Raises HistoryTooNew.
+    A database with content is checked and copied first. Raises HistoryTooNew, HistoryDamaged, HistoryUnusable.
     """
     if await _version(connection) == len(MIGRATIONS):
         return
     try:
+        await connection.execute(f"PRAGMA busy_timeout = {MIGRATION_TIMEOUT_SECONDS * 1000:.0f}")
         await connection.execute("BEGIN IMMEDIATE")
         # read again: the lock may have been waited for while another process migrated
         version = await _version(connection)
-        if version > len(MIGRATIONS):
-            raise HistoryTooNew(
-                f"{name} was written by a newer quri-console",
-                why=f"its schema is version {version}, this program knows up to {len(MIGRATIONS)}",
-                next_step="Update quri-console, or choose another [paths] root.",
-            )
-        for step in MIGRATIONS[version:]:
-            for statement in _statements(step):
-                await connection.execute(statement)
-        await connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        require_known(version, path)
+        if 0 < version < len(MIGRATIONS):
+            # loaded only here: opening has to be quick
+            from quri_console.history.integrity import copy_before_migration, faults
+
+            problems = await faults(connection)
+            if problems:
+                raise damaged(path, problems)
+            await asyncio.to_thread(copy_before_migration, path, len(MIGRATIONS), clock.now_ns())
+        for statement in statements_from(version):
+            await connection.execute(statement)
         await connection.execute("COMMIT")
+        await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
     except BaseException:
         await roll_back(connection)
         raise
+
+
+def require_known(version: int, path: Path) -> None:
+    """Raise HistoryTooNew for a version that this program does not know."""
+    if version > len(MIGRATIONS):
+        raise HistoryTooNew(
+            f"{path} was written by a newer quri-console",
+            why=f"its schema is version {version}, this program knows up to {len(MIGRATIONS)}",
+            next_step="Update quri-console, or choose another [paths] root.",
+        )
+
+
+def statements_from(version: int) -> list[str]:
+    """What makes a database of that version (0: an empty one) one of the newest, within one transaction."""
+    steps = [statement for step in MIGRATIONS[version:] for statement in _statements(step)]
+    return [*steps, f"PRAGMA user_version = {len(MIGRATIONS)}"] if version < len(MIGRATIONS) else []
 
 
 async def roll_back(connection: aiosqlite.Connection) -> None:

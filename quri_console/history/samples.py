@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Literal
 
-Origin = Literal["query", "update", "public", ""]
+Origin = Literal["query", "update", "public", "blackhole", "imported", ""]
 RunStatus = Literal["running", "stopping", "stopped"]
 ErrorKind = Literal["unreachable", "not authorised", "not found", "untrusted", "rejected"]
 
@@ -19,7 +20,10 @@ class Sample:
 
     `at_ns` is when the answer (or failure) arrived. Cycles are exact whatever their size. A value
     that the origin does not tell is None. `settings` is a canonical JSON document of what is
-    rarely changed (controllers, limits); it is stored once per distinct content.
+    rarely changed (controllers, limits); it is stored once per distinct content. `snapshots` is the
+    number of snapshots on chain; `clock_skew_seconds` how far this machine's clock was ahead of the
+    network's (negative: behind). A sample of origin "imported" was read from another tool's file
+    and tells a balance only.
     """
 
     canister_id: str
@@ -39,6 +43,9 @@ class Sample:
     latency_ms: float | None = None
     error_kind: ErrorKind | None = None
     error: str | None = None
+    snapshots: int | None = None
+    chunk_store_bytes: int | None = None
+    clock_skew_seconds: float | None = None
 
     @property
     def answered(self) -> bool:
@@ -62,13 +69,21 @@ COLUMNS = (
     "latency_ms",
     "error_kind",
     "error",
+    "snapshots",
+    "chunk_store_bytes",
+    "clock_skew_seconds",
 )
 _BIG = frozenset({"cycles", "reserved_cycles", "idle_burn_per_day", "freezing_limit"})
+_BIG_PLACES = tuple(place for place, column in enumerate(COLUMNS) if column in _BIG)
+_VALUES = attrgetter(*COLUMNS)
 
 
 def to_row(sample: Sample) -> tuple[Any, ...]:
     """The values of COLUMNS; amounts beyond SQLite's integers become text, so that no digit is lost."""
-    return tuple(_stored(getattr(sample, column)) if column in _BIG else getattr(sample, column) for column in COLUMNS)
+    values = list(_VALUES(sample))
+    for place in _BIG_PLACES:
+        values[place] = stored(values[place])
+    return tuple(values)
 
 
 def from_row(canister_id: str, settings: str | None, values: Sequence[Any]) -> Sample:
@@ -84,5 +99,6 @@ def exact(value: int | str | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _stored(value: int | None) -> int | str | None:
+def stored(value: int | None) -> int | str | None:
+    """An amount as SQLite can hold it exactly; `exact` reads it back."""
     return str(value) if value is not None and value > SQLITE_MAX_INTEGER else value

@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from quri_console.config import Criticality
+from quri_console.monitor.rules import HealthLevel, Rule
 
-HealthLevel = Literal["ok", "warning", "critical", "unknown"]
+if TYPE_CHECKING:
+    from quri_console.monitor.payers import PayerView
+
 RunStatus = Literal["running", "stopping", "stopped"]
 
 # How a value was obtained; "" before the first sample.
-Origin = Literal["query", "update", "public", ""]
+Origin = Literal["query", "update", "public", "blackhole", "imported", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule that applies; `value` and `threshold` as they are shown, empty where the rule has none."""
+
+    rule: Rule
+    level: HealthLevel
+    text: str
+    value: str = ""
+    threshold: str = ""
+    measured: float | None = None
+    """The value as a number, in the unit that `limit` is in; with it an alert clears later than it fired."""
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The worst level of all rules that apply, and every reason, worst first."""
+    """The worst level of all rules that apply, and every finding, worst first."""
 
     level: HealthLevel
-    reasons: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Every finding in words, worst first."""
+        return tuple(finding.text for finding in self.findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +51,7 @@ class CanisterView:
     Values are of `sampled_at_ns`; `attempted_at_ns` is the newest try, whose failure is `error`.
     Cycles are whole cycles, `idle_burn_per_day` in cycles per day, `burn_per_day` the estimate
     from the history (never below the idle burn), `runway_seconds` the time to the freezing limit
-    at that burn. None means not known.
+    at the pessimistic burn. None means not known.
     """
 
     name: str
@@ -58,6 +80,14 @@ class CanisterView:
     """(nanoseconds since 1970, cycles), oldest first."""
     answering: bool = True
     """Whether the newest try got any answer."""
+    alert_burn_per_day: float | None = None
+    """The pessimistic burn that the runway and alerts go by: the highest of 1.5, 4 and 14 days."""
+    burn_is_idle_only: bool = False
+    """Whether nothing was observed yet, so that both burns are what the network states."""
+    snapshot_bytes: int | None = None
+    """What its snapshots on chain take, which it pays for."""
+    empty_seconds: float | None = None
+    """Time to no cycles at all at the pessimistic burn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +101,7 @@ class FleetStatus:
     canisters: tuple[CanisterView, ...]
     notice: str = ""
     """What the reader should know about the picture itself, such as why there was no round."""
+    payers: tuple[PayerView, ...] = ()
 
     def canister(self, canister_id: str) -> CanisterView | None:
         """The canister of that id."""

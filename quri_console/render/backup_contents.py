@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from quri_console.render.escape import escape
-from quri_console.render.setting_words import setting_words
-from quri_console.render.spans import Line, Span
+from quri_console.render.setting_words import is_default_setting, setting_words
+from quri_console.render.spans import Line, Span, plain
 from quri_console.units import format_bytes, format_cycles
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from quri_console.repository.marks import Standing
 
 _TIME = "%Y-%m-%d %H:%M:%S UTC"
+_LABELLED = "  "
+_LABEL_WIDTH = 25
 _MODE_WORDS = {
     "stop": "stopped while the snapshot was taken",
     "hot": "not stopped: calls may have been open",
@@ -31,8 +34,11 @@ _MODE_WORDS = {
 }
 
 
-def backup_lines(look: BackupLook) -> Iterator[Line]:
-    """The set, its groups and marks, every canister, and who is missing."""
+def backup_lines(look: BackupLook, *, every: bool = False) -> Iterator[Line]:
+    """The set, its groups and marks, every canister, and who is missing.
+
+    Settings that have the network's default values are only named as such, unless `every` is true.
+    """
     manifest = look.backup.manifest
     yield (Span(f"{manifest.name}  {state_word(manifest)}", "heading"),)
     yield _line("taken", manifest.taken_at.strftime(_TIME))
@@ -47,13 +53,31 @@ def backup_lines(look: BackupLook) -> Iterator[Line]:
     for label, text in _marks(look.standing, look.forgotten_at):
         yield _line(label, text)
     for canister in look.canisters:
-        yield from _canister_lines(canister)
+        yield from _canister_lines(canister, every=every)
     for failure in manifest.failures:
         yield ()
         yield (Span(f"{escape(failure.name)}  {failure.canister.to_str()}  missing", "status-critical"),)
         yield _line("why", failure.reason)
         if failure.next_step:
             yield _line("next", failure.next_step)
+
+
+def fitted(lines: Iterable[Line], width: int) -> Iterator[Line]:
+    """The lines broken to at most `width` characters; what is to be copied whole, as an id, is not broken if it can be.
+
+    What is broken stands below its value, further to the left where that is the only way to keep a word in one piece.
+    """
+    for line in lines:
+        if len(plain(line)) <= width:
+            yield line
+            continue
+        text = plain(line)
+        hanging = len(_LABELLED) + _LABEL_WIDTH if text.startswith(_LABELLED) else len(_LABELLED)
+        if max(map(len, text.split())) > width - hanging:
+            hanging = 2 * len(_LABELLED)
+        role = line[0].role
+        for part in textwrap.wrap(text, width, subsequent_indent=" " * hanging, break_on_hyphens=False):
+            yield (Span(part, role),)
 
 
 def state_word(manifest: Manifest) -> str:
@@ -88,14 +112,14 @@ def _marks(stands: Standing, forgotten_at: datetime | None) -> Iterator[tuple[st
         yield "forgotten", f"{forgotten_at.strftime(_TIME)}; `prune` deletes it in the end"
 
 
-def _canister_lines(look: CanisterLook) -> Iterator[Line]:
+def _canister_lines(look: CanisterLook, *, every: bool) -> Iterator[Line]:
     entry, stored = look.entry, look.stored
     yield ()
     yield (Span(f"{escape(entry.name)}  {entry.canister.to_str()}", "heading"),)
     facts = list(_entry(entry))
     if stored is not None:
         facts += _state(stored.state.metadata) if stored.state is not None else ()
-        facts += _status(stored.status) if stored.status is not None else ()
+        facts += _status(stored.status, every=every) if stored.status is not None else ()
     facts += _extras(look.extras) if look.extras is not None else ()
     for label, text in facts:
         yield _line(label, text)
@@ -123,21 +147,29 @@ def _state(metadata: SnapshotMetadata) -> Iterator[tuple[str, str]]:
     yield "module size", format_bytes(metadata.wasm_module_size)
     yield "heap", format_bytes(metadata.wasm_memory_size)
     yield "stable memory", format_bytes(metadata.stable_memory_size)
-    yield "chunk store", f"{len(metadata.wasm_chunk_store)} chunks"
+    chunks = len(metadata.wasm_chunk_store)
+    yield "chunk store", f"{chunks} chunk{'' if chunks == 1 else 's'}"
     yield "globals", str(len(metadata.globals))
 
 
-def _status(status: CanisterStatus) -> Iterator[tuple[str, str]]:
+def _status(status: CanisterStatus, *, every: bool) -> Iterator[tuple[str, str]]:
     yield "status then", f"{status.status}, {format_cycles(status.cycles)} cycles"
     yield "controllers", ", ".join(one.to_str() for one in status.settings.controllers) or "none"
-    yield from _settings(status.settings)
+    yield from _settings(status.settings, every=every)
 
 
-def _settings(settings: CanisterSettings) -> Iterator[tuple[str, str]]:
+def _settings(settings: CanisterSettings, *, every: bool) -> Iterator[tuple[str, str]]:
+    usual = False
     for field in fields(settings):
         value = getattr(settings, field.name)
-        if value is not None and field.name != "controllers":
+        if value is None or field.name == "controllers":
+            continue
+        if not every and is_default_setting(field.name, value):
+            usual = True
+        else:
             yield field.name.replace("_", " "), setting_words(field.name, value)
+    if usual:
+        yield "other settings", "the network's defaults (--all shows them)"
 
 
 def _extras(extras: ExtrasFound) -> Iterator[tuple[str, str]]:
@@ -150,4 +182,4 @@ def _extras(extras: ExtrasFound) -> Iterator[tuple[str, str]]:
 
 
 def _line(label: str, text: str, role: str = "") -> Line:
-    return (Span(f"  {escape(label):<24} {escape(text)}", role),)
+    return (Span(f"{_LABELLED}{escape(label):<{_LABEL_WIDTH - 1}} {escape(text)}", role),)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,11 @@ STATE_ROLES: dict[SetState, Role] = {
     "not consistent": "status-warning",
     "damaged": "status-critical",
 }
+# what a narrow terminal does without, in this order; of the others the long ones are cut
+_GIVEN_UP = ("NEW", "NETWORK", "SIZE", "MARKS", "AGE", "CANISTERS")
+_CUT = ("MARKS", "CANISTERS")
+_GAP = 2
+_NARROWEST_CELL = 16
 _UNKNOWN = "–"
 _SHOWN_NAMES = 6
 
@@ -52,6 +58,53 @@ def backup_row(backup: BackupSummary, now_ns: int) -> tuple[tuple[str, Role], ..
     )
     marks = ", ".join(marks_of(backup))
     return (*((text, role) for text in texts), (backup.state, STATE_ROLES[backup.state]), (marks, role))
+
+
+@dataclass(frozen=True, slots=True)
+class BackupTable:
+    """Headings, rows and the columns aligned to the right, of what a width has room for."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[tuple[str, Role], ...], ...]
+    right: tuple[int, ...]
+
+
+def backup_table(backups: Sequence[BackupSummary], now_ns: int, width: int | None = None) -> BackupTable:
+    """The list as a table of at most `width` characters: the least important columns are left out, then texts are cut.
+
+    A long column is given up only where there is no room for it even when it is cut. None: as wide as it comes.
+    """
+    rows = [backup_row(backup, now_ns) for backup in backups]
+    kept = list(range(len(BACKUP_HEADINGS)))
+    widths = [max([len(heading), *(len(row[at][0]) for row in rows)]) for at, heading in enumerate(BACKUP_HEADINGS)]
+    if width is not None:
+        for heading in _GIVEN_UP:
+            if _least(kept, widths) > width:
+                kept.remove(BACKUP_HEADINGS.index(heading))
+        _narrow(kept, widths, width)
+    return BackupTable(
+        tuple(BACKUP_HEADINGS[at] for at in kept),
+        tuple(tuple((_cut(row[at][0], widths[at]), row[at][1]) for at in kept) for row in rows),
+        tuple(place for place, at in enumerate(kept) if at in BACKUP_RIGHT),
+    )
+
+
+def _least(kept: Sequence[int], widths: Sequence[int]) -> int:
+    """What the columns need at least, the long ones cut."""
+    needed = (min(widths[at], _NARROWEST_CELL) if BACKUP_HEADINGS[at] in _CUT else widths[at] for at in kept)
+    return sum(needed) + _GAP * (len(kept) - 1)
+
+
+def _narrow(kept: Sequence[int], widths: list[int], width: int) -> None:
+    for heading in _CUT:
+        at = BACKUP_HEADINGS.index(heading)
+        over = sum(widths[one] for one in kept) + _GAP * (len(kept) - 1) - width
+        if at in kept and over > 0:
+            widths[at] = max(widths[at] - over, min(widths[at], _NARROWEST_CELL))
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def marks_of(backup: BackupSummary) -> Iterator[str]:
@@ -74,8 +127,8 @@ def _names(canisters: tuple[CanisterSummary, ...]) -> str:
     return ", ".join(names) + (f" +{more}" if more else "")
 
 
-def notes_on(repository: RepositorySummary, shown: Iterable[BackupSummary]) -> Iterator[Line]:
-    """What is said below the rows: damage, what was left unfinished, and the room that all of it takes."""
+def notes_on(repository: RepositorySummary, shown: Sequence[BackupSummary]) -> Iterator[Line]:
+    """What is said below the rows: damage, what is unfinished, what is hidden, and the room that all of it takes."""
     for backup in shown:
         if backup.damage is not None:
             yield (Span(f"{backup.name} is damaged: {escape(backup.damage)}", "status-critical"),)
@@ -85,6 +138,10 @@ def notes_on(repository: RepositorySummary, shown: Iterable[BackupSummary]) -> I
             yield (Span(text, "status-critical"),)
     for left in repository.unfinished:
         yield (Span(_unfinished(left), "muted"),)
+    hidden = len(repository.backups) - len(shown)
+    if hidden:
+        what, them = ("forgotten backup is", "it") if hidden == 1 else ("forgotten backups are", "them")
+        yield (Span(f"{hidden} {what} hidden: `quri-console list --all` shows {them}.", "muted"),)
     if repository.backups:
         yield (Span(_room(repository), "muted"),)
 
@@ -110,13 +167,14 @@ def _room(repository: RepositorySummary) -> str:
     )
 
 
-def repository_json(repository: RepositorySummary, shown: Iterable[BackupSummary]) -> dict[str, Any]:
+def repository_json(repository: RepositorySummary, shown: Sequence[BackupSummary]) -> dict[str, Any]:
     """The list as JSON values; see `backup_json`."""
     return {
         "repository": repository.location,
         "encrypted": repository.encrypted,
         "stored_bytes": repository.stored_bytes,
         "backups": [backup_json(backup) for backup in shown],
+        "hidden_forgotten": len(repository.backups) - len(shown),
         "unfinished": [{"name": left.name, "operation": left.operation} for left in repository.unfinished],
     }
 

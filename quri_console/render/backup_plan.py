@@ -11,10 +11,14 @@ from quri_console.units import format_bytes, format_cycles, format_duration
 
 if TYPE_CHECKING:
     from quri_console.backup.plan import BackupPlan, CanisterPlan
+    from quri_console.errors import QuriError
 
 
-def backup_plan_json(plan: BackupPlan) -> dict[str, Any]:
-    """The plan as JSON values: cycles and bytes as numbers, a problem instead of a bill."""
+def backup_plan_json(plan: BackupPlan, key_problem: QuriError | None = None) -> dict[str, Any]:
+    """The plan as JSON values: cycles and bytes as numbers, a problem instead of a bill.
+
+    `key_problem` is why the repository could not be written: it is encrypted, and no key is at hand.
+    """
     return {
         "network": plan.network,
         "repository": str(plan.repository),
@@ -22,13 +26,18 @@ def backup_plan_json(plan: BackupPlan) -> dict[str, Any]:
         "estimated_cycles": plan.cycles,
         "estimated_bytes": plan.state_bytes,
         "canisters": [_canister_json(part) for part in plan.canisters],
+        "key_problem": None if key_problem is None else _problem_json(key_problem),
     }
+
+
+def _problem_json(problem: QuriError) -> dict[str, str]:
+    return {"what": problem.what, "why": problem.why, "next": problem.next_step}
 
 
 def _canister_json(part: CanisterPlan) -> dict[str, Any]:
     fields: dict[str, Any] = {"name": part.target.name, "id": part.target.canister.to_str(), "status": part.status}
     if part.problem is not None:
-        return {**fields, "problem": {"what": part.problem.what, "why": part.problem.why}}
+        return {**fields, "problem": _problem_json(part.problem)}
     assert part.bill is not None
     return {
         **fields,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from quri_console.errors import QuriError
 from quri_console.render.escape import escape
 from quri_console.render.spans import Line, Span
 from quri_console.repository.check_report import Affected, CheckReport, Damage, DataSummary, Note, Verification
 from quri_console.units import format_bytes
 
 MOST_DAMAGES, MOST_NAMES = 10, 4
+_KEY_ADVICE = "Set `identity` or `passphrase_file` in [repository] of the configuration."
 _NOTE_HEADS = {
     "foreign": "foreign file",
     "leftover": "left-over file",
@@ -27,16 +29,29 @@ def check_lines(report: CheckReport) -> tuple[Line, ...]:
     if report.data is not None:
         lines.append((Span(_data_words(report.data)),))
     if report.key_problem is not None:
-        lines.append((Span(f"What is encrypted was not looked into: {escape(report.key_problem.what)}.", "stale"),))
-    if report.ok:
+        lines.extend(_without_key_lines(report, report.key_problem))
+    elif report.ok:
         so_far = " so far" if report.data is not None and report.data.stopped_early else ""
         lines.append((Span(f"Nothing is damaged{so_far}.", "status-ok"),))
-    else:
+    if not report.ok:
         lines.extend(damage_lines(report.damages))
         lines.extend(_affected_lines(report))
     for kind, head in _NOTE_HEADS.items():
         lines.extend(_note_lines(head, [note for note in report.notes if note.kind == kind]))
     return tuple(lines)
+
+
+def _without_key_lines(report: CheckReport, problem: QuriError) -> list[Line]:
+    """How far a check came without the key: never that all is well."""
+    lines: list[Line] = [
+        (Span(f"What is encrypted was not looked into: {escape(problem.what)}.", "stale"),),
+        *([(Span(f"  Why:  {escape(problem.why)}", "stale"),)] if problem.why else []),
+        (Span("Only the structure was checked: without the key no content can be read.", "status-warning"),),
+    ]
+    if report.ok:
+        lines.append((Span("No damage was found in the structure; whether the contents are whole is not known."),))
+    lines.append((Span(f"  Next: {escape(problem.next_step or _KEY_ADVICE)} Then run the check again."),))
+    return lines
 
 
 def _scope(report: CheckReport) -> str:
@@ -49,10 +64,9 @@ def _scope(report: CheckReport) -> str:
 def _data_words(data: DataSummary) -> str:
     of = f" of {escape(data.selection)}" if data.selection else ""
     if data.stopped_early:
-        return f"{data.round_packs} of {data.total_packs} packs{of} read; run it again to go on"
-    read = (
-        f"{data.read_packs} packs{of} read ({format_bytes(data.read_bytes)}, {format_bytes(data.content_bytes)} inside)"
-    )
+        return f"{data.round_packs} of {counted(data.total_packs, 'pack')}{of} read; run it again to go on"
+    sizes = f"{format_bytes(data.read_bytes)}, {format_bytes(data.content_bytes)} inside"
+    read = f"{counted(data.read_packs, 'pack')}{of} read ({sizes})"
     return read if data.round_packs == data.read_packs else f"{read}; {data.round_packs} of {data.total_packs} in all"
 
 
@@ -132,6 +146,8 @@ def check_json(report: CheckReport) -> dict[str, Any]:
         "packs": report.packs,
         "pack_bytes": report.pack_bytes,
         "key_problem": None if report.key_problem is None else report.key_problem.what,
+        "only_structure": report.key_problem is not None,
+        "next": None if report.key_problem is None else report.key_problem.next_step or _KEY_ADVICE,
         "data": None
         if data is None
         else {

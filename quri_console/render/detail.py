@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
-from quri_console.monitor.fleet import CanisterView, FleetStatus, HealthLevel
+from quri_console.monitor.fleet import CanisterView, FleetStatus
+from quri_console.monitor.rules import HealthLevel
 from quri_console.render.ages import age_seconds, utc_text
 from quri_console.render.escape import escape
 from quri_console.render.spans import Line, Span
@@ -62,6 +63,9 @@ def detail_lines(view: CanisterView | None, now_ns: int, *, width: int) -> tuple
         (Span(_cycles_line(view, now_ns, width), "spark"),),
     ]
     lines += [(Span(f"• {escape(reason)}", health_role(view.health.level)),) for reason in view.health.reasons]
+    snapshots = snapshots_words(view)
+    if snapshots:
+        lines.append((Span(f"{snapshots}."),))
     lines.append((Span(_origin_sentence(view, now_ns), "stale" if view.stale else "muted"),))
     if view.module_hash is not None:
         lines.append((Span(f"module {view.module_hash.hex()}", "muted"),))
@@ -97,6 +101,13 @@ def burn_sentence(view: CanisterView) -> str:
     if view.memory_bytes is not None:
         sentence += f"; {format_bytes(view.memory_bytes)} of memory"
     return sentence + "."
+
+
+def snapshots_words(view: CanisterView) -> str:
+    """What a canister's snapshots on chain take, which it pays for as for memory; empty without any."""
+    # not every picture of a canister knows it
+    size: int | None = getattr(view, "snapshot_bytes", None)
+    return f"{format_bytes(size)} of snapshots on chain" if size else ""
 
 
 def _origin_sentence(view: CanisterView, now_ns: int) -> str:

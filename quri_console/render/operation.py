@@ -64,16 +64,47 @@ def _running() -> tuple[Line, ...]:
 
 def _ended(operation_id: str, outcome: Outcome) -> tuple[Line, ...]:
     lines: list[Line] = [(span,) for span in outcome_lines(outcome)]
+    return (*lines, *result_lines(operation_id, outcome), (), (Span("Esc leads back to the fleet.", "title"),))
+
+
+def result_lines(operation_id: str, outcome: Outcome) -> tuple[Line, ...]:
+    """What an operation came to: the state that the canister is in now, what to know besides, and the way back."""
+    lines: list[Line] = []
     if (down := outcome.result.get("downtime_seconds")) is not None:
         lines.append((Span(f"It was down for {escape(str(down))} s."),))
+    # a rollback says it in its first sentence
+    if (state := outcome.result.get("state")) is not None and str(state) not in outcome.what:
+        lines.append((Span(f"It has {escape(str(state))}."),))
     if (status := outcome.result.get("status")) is not None:
         lines.append((Span(f"It is {escape(str(status))} now."),))
     if (health := outcome.result.get("health")) is not None:
         lines.append((Span(f"Health query: {escape(str(health))}"),))
     lines += [(Span(escape(str(note)), "status-warning"),) for note in outcome.result.get("notes", ())]
-    if outcome.result.get("source") and outcome.result.get("safety_snapshot"):
-        lines.append((Span(f"To undo it: quri-console rollback {escape(operation_id)}"),))
-    return (*lines, (), (Span("Esc leads back to the fleet.", "title"),))
+    return (*lines, *_way_back(operation_id, outcome))
+
+
+def undo_command(operation_id: str, outcome: Outcome) -> str | None:
+    """The command that takes a finished restore or rollback back; None where there is no way back."""
+    replaced = outcome.result.get("source") or outcome.result.get("rolled_back")
+    return f"quri-console rollback {operation_id}" if replaced and outcome.result.get("safety_snapshot") else None
+
+
+def _way_back(operation_id: str, outcome: Outcome) -> tuple[Line, ...]:
+    command = undo_command(operation_id, outcome)
+    if command is None:
+        if outcome.result.get("source"):
+            return ((Span("There is no way back, and none is needed: it had no module before.", "muted"),),)
+        return ()
+    canister, snapshot = outcome.result.get("canister"), outcome.result["safety_snapshot"]
+    lines: list[Line] = [
+        (Span(f"To undo it: {escape(command)}"),),
+        (Span("Its safety snapshot is kept on chain until you roll back or delete it.", "muted"),),
+        (Span("It costs cycles meanwhile; a canister that runs out of cycles loses it.", "muted"),),
+    ]
+    if canister is not None:
+        delete = f"icp canister snapshot delete {escape(str(canister))} {escape(str(snapshot))}"
+        lines.append((Span(f"To delete it: {delete}", "muted"),))
+    return tuple(lines)
 
 
 def outcome_lines(outcome: Outcome) -> tuple[Span, ...]:

@@ -27,6 +27,7 @@ def restore_plan_lines(plan: RestorePlan, *, titled: bool = True) -> tuple[Line,
         (),
         _heading("Difference (backup → live)"),
         *(_difference(difference) for difference in plan.differences),
+        *_not_compared(plan),
         (),
         _heading("Steps"),
         *(_step(number, step) for number, step in enumerate(plan.steps, 1)),
@@ -51,10 +52,11 @@ def _summary(plan: RestorePlan) -> tuple[Line, ...]:
     age = format_duration(age_seconds(source.taken_at_ns, plan.made_at_ns))
     down = f"down for ≈ {format_duration(plan.downtime_seconds)}" if plan.downtime_seconds else "no downtime"
     takes = f"≈ {format_duration(plan.duration_seconds)} in all, {down}"
-    way_back = "a safety snapshot" if plan.safety_snapshot else "none needed: it has no module now"
+    kept = "a safety snapshot, kept on chain until you roll back or delete it"
+    way_back = kept if plan.safety_snapshot else "none needed: it has no module now"
     return (
         (Span("  from      "), Span(f"{age} old", "title"), Span(f", taken {utc_text(source.taken_at_ns)}")),
-        (Span("  lost      "), Span(f"whatever was written in these {age}", "status-warning")),
+        (Span("  lost      "), Span(f"whatever was written in the last {age}", "status-warning")),
         (Span(f"  takes     {takes}; ≈ {format_cycles(plan.cycles)} cycles"),),
         (Span(f"  way back  {way_back}"),),
         *_verdict(plan),
@@ -65,10 +67,11 @@ def _summary(plan: RestorePlan) -> tuple[Line, ...]:
 
 
 def _verdict(plan: RestorePlan) -> tuple[Line, ...]:
-    failed = plan.failed_checks
+    failed, all_checks = plan.failed_checks, len(plan.checks)
     if not failed:
-        return ((Span("  checks    "), Span(f"all {len(plan.checks)} passed", "status-ok")),)
-    count = f"{len(failed)} of {len(plan.checks)} FAILED"
+        passed = "1 passed" if all_checks == 1 else f"all {all_checks} passed"
+        return ((Span("  checks    "), Span(passed, "status-ok")),)
+    count = f"{len(failed)} of {all_checks} FAILED"
     lines: list[Line] = [(Span("  checks    "), Span(count, "status-critical"))]
     for check in failed:
         lines.append((Span(f"            {escape(check.name)}: {escape(check.found)}", "status-critical"),))
@@ -84,6 +87,18 @@ def _difference(difference: Difference) -> Line:
         Span(f"{escape(difference.backup)} → {escape(difference.live)}", "status-warning"),
         Span(f"  ({fate})", "muted"),
     )
+
+
+def _not_compared(plan: RestorePlan) -> tuple[Line, ...]:
+    if not plan.not_compared:
+        return ()
+    lines: list[Line] = []
+    for part in plan.not_compared:
+        lines.append((Span(f"  • {escape(part.text)}", "status-warning"),))
+        if part.command:
+            # on a line of its own, to be copied
+            lines.append((Span(f"    {escape(part.command)}"),))
+    return ((), _heading("Not compared"), *lines)
 
 
 def _step(number: int, step: Step) -> Line:

@@ -20,6 +20,26 @@ _UNITS: dict[str, Callable[[int], str]] = {
     "wasm_memory_limit": format_bytes,
     "wasm_memory_threshold": format_bytes,
 }
+_DEFAULTS: dict[str, int] = {
+    "compute_allocation": 0,
+    "memory_allocation": 0,
+    "freezing_threshold": 30 * 86_400,
+    "reserved_cycles_limit": 5 * 10**12,
+    "minimum_incoming_canister_call_cycles": 0,
+    "log_memory_limit": 4 << 10,
+    "wasm_memory_limit": 3 << 30,
+    "wasm_memory_threshold": 0,
+}
+"""What the network gives a canister whose controllers asked for nothing else."""
+
+
+def is_default_setting(name: str, value: int | Visibility | tuple[EnvironmentVariable, ...]) -> bool:
+    """Whether the setting called `name` has the value that the network gives a canister unasked."""
+    if isinstance(value, int):
+        return _DEFAULTS.get(name) == value
+    if isinstance(value, tuple):
+        return not value
+    return value.kind == "controllers"
 
 
 def setting_words(name: str, value: int | Visibility | tuple[EnvironmentVariable, ...]) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
-from quri_console.monitor.fleet import CanisterView, FleetStatus, HealthLevel
+from quri_console.monitor.fleet import CanisterView, FleetStatus
+from quri_console.monitor.rules import HealthLevel
 from quri_console.render.ages import age_seconds, short_age, short_duration
 from quri_console.render.escape import escape
 from quri_console.render.spark import spark

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from quri_console.clock import Clock, SystemClock, utc_datetime
 from quri_console.errors import CorruptionError, LockedError, RefusedBySafetyRule, UsageError
+from quri_console.repository.age import canonical_recipient, shortened
 from quri_console.repository.backend import Backend
 from quri_console.repository.errors import NotARepository, RepositoryMissing
 from quri_console.repository.index import PACKS_FOLDER
@@ -31,9 +32,14 @@ from quri_console.repository.vault import KEY_BYTES, MASTER_ID_BYTES, Keyring, R
 from quri_console.repository.ways import NewWay
 
 SHORTEST_WAY_PREFIX = 4
+_RECIPIENT_BEGINNINGS = ("age1", "ssh-")
 ROTATE_ADVICE = (
     "Whoever had it may have copied the keys: `quri-console key rotate` keeps what is written from now on from them; "
     "what was written before can be kept from them only by a new repository."
+)
+ARCHIVES_ADVICE = (
+    "Archives made before still open with it, because each keeps the key files of its day: after `quri-console key "
+    "rotate` seal anew what must not (`quri-console archive`), and delete the old ones."
 )
 
 
@@ -108,10 +114,11 @@ def add_way(
 def remove_way(
     backend: Backend, facts: RepositoryFacts, secrets: Secrets, which: str, lock: RepositoryLock
 ) -> RemovedWay:
-    """Delete the key files of a way named by its id, how that begins, or its label. The newest goes last.
+    """Delete the key files of a way named by its id, how that begins, its label or its recipient. The newest goes last.
 
-    It keeps nobody out who has copied the keys: see ROTATE_ADVICE. Raises RefusedBySafetyRule for the last way,
-    UsageError when none or several are called so, WrongKey, StorageFailed.
+    It keeps nobody out who has copied the keys, and closes no archive: see ROTATE_ADVICE and ARCHIVES_ADVICE.
+    Raises RefusedBySafetyRule for the last way, UsageError when none or several are called so, WrongKey,
+    StorageFailed.
     """
     _require_exclusive(lock)
     unlocked = open_keys(backend, facts, secrets)
@@ -269,19 +276,34 @@ def _require_passphrases(unlocked: Unlocked) -> None:
 
 def _found(unlocked: Unlocked, which: str) -> str:
     """The id of the way that is called so; ways of which only damaged files are left go by their ids."""
-    labels = {file.way.id: file.way.label for file in unlocked.ways}
     ids = {place[0] for name in unlocked.files.names if (place := parsed_name(name))}
     if which in ids:
         return which
-    found = sorted(
-        way_id
-        for way_id in ids
-        if labels.get(way_id) == which or (len(which) >= SHORTEST_WAY_PREFIX and way_id.startswith(which))
-    )
+    recipient = _as_recipient(which)
+    found = {file.way.id for file in unlocked.ways if _is_called(file.way, which, recipient)}
+    if len(which) >= SHORTEST_WAY_PREFIX:
+        found |= {way_id for way_id in ids if way_id.startswith(which)}
     if len(found) == 1:
-        return found[0]
+        return found.pop()
     if found:
         raise UsageError(
-            f"{which!r} is not one way in but several: {', '.join(found)}", next_step="Name one by its id."
+            f"{which!r} is not one way in but several: {', '.join(sorted(found))}", next_step="Name one by its id."
         )
     raise UsageError(f"No way in is called {which!r}", next_step="`quri-console key list` shows them with their ids.")
+
+
+def _is_called(way: Way, which: str, recipient: str) -> bool:
+    if which == way.label:
+        return True
+    # in full, or as `key list` shows it
+    return bool(way.recipient) and (way.recipient == recipient or shortened(way.recipient) == which)
+
+
+def _as_recipient(text: str) -> str:
+    """The recipient that a text is, without its comment; empty when it is none."""
+    if not text.startswith(_RECIPIENT_BEGINNINGS):
+        return ""
+    try:
+        return canonical_recipient(text)[0]
+    except UsageError:
+        return ""

@@ -49,6 +49,8 @@ class ListedWay:
     way: Way
     generation: int
     complete: bool
+    masters: int = 1
+    """How many master keys its file holds; each rotation adds one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class WaysListed:
 
     ways: tuple[ListedWay, ...]
     damage: tuple[KeyDamage, ...]
+    masters: int = 0
+    """How many master keys there are in all. When each was made is in no key file."""
 
     @property
     def unfinished_rotation(self) -> bool:
@@ -119,8 +123,10 @@ def list_ways(backend: Backend, facts: RepositoryFacts) -> WaysListed:
     files = read_key_files(backend, facts.id)
     newest = files.newest()
     everything = {identifier for file in newest for identifier in file.masters}
-    ways = tuple(ListedWay(file.way, file.generation, everything <= set(file.masters)) for file in newest)
-    return WaysListed(ways, files.damage)
+    ways = tuple(
+        ListedWay(file.way, file.generation, everything <= set(file.masters), len(file.masters)) for file in newest
+    )
+    return WaysListed(ways, files.damage, len(everything))
 
 
 def check_key_files(backend: Backend) -> tuple[KeyDamage, ...]:

@@ -23,7 +23,7 @@ UNFINISHED_FOLDER = "unfinished"
 CHUNKS_SUFFIX = ".chunks"
 MANIFEST_FORMAT = 2
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
-_SET_PATTERN = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_SET_PATTERN = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 _FOLDER_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED = ("format", "repository", "set", "files", "items")
 _Kind = TypeVar("_Kind")
@@ -94,13 +94,16 @@ def set_name(timestamp_ns: int) -> str:
 
 def set_time(name: str) -> datetime:
     """The UTC time in the name of a set; ValueError when it is not such a name."""
-    return datetime.strptime(name, _TIME_FORMAT).replace(tzinfo=UTC)
+    # several times as fast as strptime, which counts where a thousand sets are listed
+    match = _SET_PATTERN.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is not the name of a set")
+    year, month, day, hour, minute, second = map(int, match.groups())
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
 
 
 def is_set_name(name: str) -> bool:
     """Whether a folder of this name is a set."""
-    if not _SET_PATTERN.fullmatch(name):
-        return False
     try:
         set_time(name)
     except ValueError:

@@ -20,6 +20,7 @@ from quri_console.restore.plan import RestorePlan
 from quri_console.restore.sources import RestorePoint, open_point
 from quri_console.restore.swap import NEW_STATE, RestoreFailed, Swap, SwapReport, SwapTarget
 from quri_console.restore.upload import Uploader
+from quri_console.restore.words import named
 
 REFUSED_VALUES = "IC0408"
 
@@ -100,7 +101,7 @@ async def _require_same_canister(plan: RestorePlan, effects: Effects) -> None:
     moved = [name for name, planned, found in pairs if planned != found]
     if moved:
         raise RefusedBySafetyRule(
-            f"{plan.name} has changed since the plan was made, so nothing was done",
+            f"{named(plan.name, plan.canister)} has changed since the plan was made, so nothing was done",
             why=f"another {' and '.join(moved)}",
             next_step="Find out who works on it, then make and read a new plan.",
         )
@@ -178,7 +179,7 @@ async def _checked(
     if plan.health_query is not None and swapped.status == "running":
         progress.report(ProgressEvent("health", subject=plan.name))
         try:
-            health = await ask_health(effects.agent, plan.canister, plan.health_query)
+            health = await ask_health(effects.agent, plan.canister, plan.health_query, name=plan.name)
         except (Unhealthy, NetworkError) as error:
             health, failure = str(error), error
     report = RestoreReport(

@@ -29,18 +29,22 @@ async def health_query_of(agent: Agent, canister: Principal) -> str | None:
     return HEALTH if HEALTH_QUERY.search(interface.decode("utf-8", "replace")) else None
 
 
-async def ask_health(agent: Agent, canister: Principal, method: str) -> str:
-    """What the health query answered, in words. Raises Unhealthy; NetworkError when nobody answered."""
+async def ask_health(agent: Agent, canister: Principal, method: str, *, name: str = "") -> str:
+    """What the health query answered, in words; `name` is what failures call the canister.
+
+    Raises Unhealthy; NetworkError when nobody answered.
+    """
+    called = f"{name} ({canister.to_str()})" if name else canister.to_str()
     try:
         reply = await agent.query(canister, method, candid.encode([], []))
     except Rejected as error:
-        raise Unhealthy(f"`{method}` of {canister.to_str()} failed", why=error.message) from error
+        raise Unhealthy(f"`{method}` of {called} failed", why=error.message) from error
     try:
         verdict = _verdict(candid.decode(reply))
     except candid.MalformedCandid:
         return f"`{method}` answered, though not in Candid"
     if verdict is False:
-        raise Unhealthy(f"`{method}` of {canister.to_str()} says that it is not healthy")
+        raise Unhealthy(f"`{method}` of {called} says that it is not healthy")
     return f"`{method}` answered" + (": healthy" if verdict else "")
 
 

@@ -29,6 +29,14 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class NotCompared:
+    """Something that the difference does not cover, why, and the command that compares it, if any does."""
+
+    text: str
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step in its order; cycles ≈."""
 
@@ -105,6 +113,7 @@ class RestorePlan:
     """False when the recorded low-memory hook status cannot hold now and is sent as unknown instead."""
     stop_timeout_seconds: int
     health_query: str | None = None
+    not_compared: tuple[NotCompared, ...] = ()
 
     @property
     def cycles(self) -> int:
@@ -165,7 +174,7 @@ def require_feasible(plan: RestorePlan) -> None:
     failed = plan.failed_checks
     if failed:
         raise PlanNotFeasible(
-            f"{plan.network}/{plan.name} cannot be restored from {plan.source.label}",
+            f"{plan.network}/{plan.name} ({plan.canister.to_str()}) cannot be restored from {plan.source.label}",
             why="; ".join(f"{check.name}: {check.found}" for check in failed),
             next_step=" ".join(check.next_step for check in failed if check.next_step),
             exit_code=ExitCode(failed[0].exit_code),

@@ -12,7 +12,7 @@ from quri_console.backup.compare import compare_backup_with_live
 from quri_console.backup.comparison import Comparison
 from quri_console.backup.plan import answered_soon, read_status
 from quri_console.backup.target import BackupTarget
-from quri_console.clock import NANOSECONDS_PER_SECOND, Clock, utc_datetime
+from quri_console.clock import Clock, utc_datetime
 from quri_console.effects.lock import lock_holder
 from quri_console.ic.agent import Agent
 from quri_console.ic.encoding.principal import Principal
@@ -24,7 +24,7 @@ from quri_console.restore import preflight, words
 from quri_console.restore.bill import balances, charges_of_restore
 from quri_console.restore.health import health_query_of
 from quri_console.restore.plan import LiveState, RestorePlan, Source, Step
-from quri_console.restore.sources import RestorePoint, find, open_point
+from quri_console.restore.sources import RestorePoint, find, open_point, whole_seconds_ns
 
 UPLOADS_AT_ONCE = 8
 # stop, status, take, load, status, start: certified answers one after the other
@@ -94,7 +94,7 @@ def _plan(agent: Agent, wish: RestoreWish, point: RestorePoint, looked: _Looked,
     after = balances(status, charges)
     hook_sent = preflight.hook_status_holds(metadata, status.settings)
     downtime = _downtime(status, looked.seconds_per_call)
-    taken_at_ns = round(point.stored.taken_at.timestamp()) * NANOSECONDS_PER_SECOND
+    taken_at_ns = whole_seconds_ns(point.stored.taken_at)
     root_key_hash = hashlib.sha256(agent.root_key).digest()
     return RestorePlan(
         network=wish.network,
@@ -129,6 +129,7 @@ def _plan(agent: Agent, wish: RestoreWish, point: RestorePoint, looked: _Looked,
         send_hook_status=hook_sent,
         stop_timeout_seconds=wish.stop_timeout_seconds,
         health_query=wish.health_query,
+        not_compared=words.not_compared(comparison, production=wish.production),
     )
 
 

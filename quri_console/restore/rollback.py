@@ -20,6 +20,7 @@ from quri_console.ic.management.types import MAX_SNAPSHOTS
 from quri_console.progress import Progress, ProgressEvent
 from quri_console.restore.health import Unhealthy, ask_health
 from quri_console.restore.swap import Swap, SwapTarget
+from quri_console.restore.words import named
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class RollbackReport:
             "canister": self.canister,
             "name": self.name,
             "rolled_back": self.operation,
-            "state": "the state before the restore",
+            "state": f"the state before {self.operation}",
             "safety_snapshot": None if self.safety_snapshot is None else self.safety_snapshot.hex(),
             "downtime_seconds": round(self.downtime_seconds, 3),
             "status": self.status,
@@ -112,15 +113,17 @@ async def plan_rollback(agent: Agent, wish: RollbackPlan) -> RollbackPlan:
 def _require_there(wish: RollbackPlan, present: list[bytes]) -> None:
     if wish.snapshot_id not in present:
         raise RefusedBySafetyRule(
-            f"the safety snapshot {wish.snapshot_id.hex()} of {wish.name} is not on chain any more",
+            f"the safety snapshot {wish.snapshot_id.hex()} of {named(wish.name, wish.canister)} "
+            "is not on chain any more",
             why="somebody deleted it, or the canister ran out of cycles",
-            next_step="Choose a backup instead: quri-console restore CANISTER --from BACKUP --dry-run.",
+            next_step=f"Choose a backup instead: quri-console restore {wish.name} --from BACKUP --dry-run.",
         )
     if len(present) >= MAX_SNAPSHOTS:
         raise RefusedBySafetyRule(
-            f"{wish.name} has no free snapshot slot",
+            f"{named(wish.name, wish.canister)} has no free snapshot slot",
             why=f"{len(present)} of {MAX_SNAPSHOTS} are used, and the present state needs one before it is replaced",
-            next_step="Delete a snapshot that is no longer needed.",
+            next_step="Delete a snapshot that is no longer needed: icp canister snapshot delete "
+            f"{wish.canister.to_str()} SNAPSHOT_ID.",
         )
 
 
@@ -159,7 +162,7 @@ async def _health(plan: RollbackPlan, effects: Effects, status: str, progress: P
         return "not asked"
     progress.report(ProgressEvent("health", subject=plan.name))
     try:
-        return await ask_health(effects.agent, plan.canister, plan.health_query)
+        return await ask_health(effects.agent, plan.canister, plan.health_query, name=plan.name)
     except (Unhealthy, NetworkError) as error:
         return str(error)
 

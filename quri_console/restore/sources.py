@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from quri_console.backup.browse import LATEST, StoredCanister, find_set, latest_backup_of, open_backup
 from quri_console.backup.interchange import slices_of
 from quri_console.backup.state import StoredState, state_bytes
+from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.errors import CorruptionError, UsageError
 from quri_console.ic.encoding.principal import Principal
 from quri_console.progress import Progress, ProgressEvent
@@ -31,6 +34,11 @@ class RestorePoint:
     def state_bytes(self) -> int:
         """Size of the snapshot that it becomes on chain."""
         return state_bytes(self.state)
+
+
+def whole_seconds_ns(moment: datetime) -> int:
+    """A moment in nanoseconds since 1970, rounded down: a backup must not seem to be from a second that is to come."""
+    return math.floor(moment.timestamp()) * NANOSECONDS_PER_SECOND
 
 
 def find(repository: Repository, canister: Principal, source: str, *, root_key_hash: bytes) -> str:

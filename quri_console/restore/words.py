@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from quri_console.backup.comparison import NO_MODULE, ChangedMembers, Comparison, Pair
 from quri_console.clock import NANOSECONDS_PER_SECOND
+from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.management.types import CanisterStatus
-from quri_console.restore.plan import Difference
+from quri_console.restore.plan import Difference, NotCompared
 from quri_console.units import format_bytes, format_cycles, format_duration
 
 UNKNOWN = "–"
@@ -65,6 +66,34 @@ def _setting(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(str(item) for item in value) or "none"
     return UNKNOWN if value is None else str(value)
+
+
+def not_compared(comparison: Comparison, *, production: bool) -> tuple[NotCompared, ...]:
+    """What the difference of a plan does not cover; empty when it covers all."""
+    missing = comparison.not_compared()
+    found = []
+    if "heap" in missing or "stable memory" in missing:
+        found.append(_memory_not_compared(comparison, production=production))
+    absent = [part for part in ("settings", "controllers") if part in missing]
+    if absent:
+        names = " and ".join(absent).capitalize()
+        found.append(NotCompared(f"{names}: the backup holds none. They stay as they are now."))
+    return tuple(found)
+
+
+def _memory_not_compared(comparison: Comparison, *, production: bool) -> NotCompared:
+    backup, name = comparison.left.label, comparison.left.name
+    text = "Memory: only its sizes, not its pages, which may differ all the same."
+    if production:
+        # `diff` itself takes no snapshot there
+        first = f"To compare them, first run quri-console backup {name} --mode hot, then:"
+        return NotCompared(f"{text} {first}", f"quri-console diff {backup} latest")
+    return NotCompared(f"{text} To compare them:", f"quri-console diff {backup} live --take-snapshot")
+
+
+def named(name: str, canister: Principal) -> str:
+    """A canister as a refusal names it: `rune-engine (pkrpq-5qaaa-aaaah-aroda-cai)`."""
+    return f"{name} ({canister.to_str()})"
 
 
 def not_coming_back(

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from quri_console.backup.backup_set import DEFAULT_STOP_TIMEOUT_SECONDS, BackupRequest, BackupSet
-from quri_console.backup.manifest import Manifest, TakenMode
+from quri_console.backup.manifest import Manifest, ManifestCanister, TakenMode
 from quri_console.backup.plan import BackupPlan, plan_backup
 from quri_console.backup.take import CaptureFailure
 from quri_console.backup.target import BackupTarget
+from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.config import Config, NetworkConfig
 from quri_console.config.model import CanisterConfig
-from quri_console.effects.operation_files import OperationRequest
+from quri_console.effects.operation_files import OperationRequest, Outcome
 from quri_console.effects.runner import Finished
 from quri_console.errors import ConfigError, ExitCode
 from quri_console.ic.encoding.principal import parse_principal
-from quri_console.repository.errors import RepositoryMissing
+from quri_console.repository.errors import RepositoryMissing, WrongKey
 from quri_console.repository.store import Repository
 from quri_console.service.connect import connect
-from quri_console.service.repositories import open_repository
+from quri_console.service.repositories import open_repository, passphrase_for_runner
 from quri_console.service.session import Session
 
 
@@ -101,11 +103,25 @@ def backup_request(
     )
 
 
+def key_problem(session: Session) -> WrongKey | None:
+    """Why a backup would not be started: no key of the encrypted repository is at hand.
+
+    Asks for a passphrase as the backup itself would. Raises as reading the configured key files does.
+    """
+    try:
+        passphrase_for_runner(session.config, session.repository_passphrase)
+    except WrongKey as problem:
+        return problem
+    return None
+
+
 def already_committed(manifest: Manifest) -> Finished:
     """How a resumed backup ends whose set was on disk before its process was killed."""
-    state = "partial" if manifest.partial else "whole"
+    result = {
+        **_set_document(manifest.name, manifest.canisters, partial=manifest.partial),
+        "failures": [{"name": f.name, "what": f.reason, "why": "", "next": f.next_step} for f in manifest.failures],
+    }
     exit_code = ExitCode.PARTIAL if manifest.partial else ExitCode.OK
-    result = {"backup": manifest.name, "state": state}
     return Finished(f"Backup {manifest.name} was complete already", result, exit_code)
 
 
@@ -122,22 +138,8 @@ def finished_backup(result: BackupSet) -> Finished:
         next_step=next(advice, ""),
         exit_code=ExitCode.PARTIAL if result.partial else ExitCode.OK,
         result={
-            "backup": result.name,
+            **_set_document(result.name, result.captured, partial=result.partial),
             "stored_bytes": result.stored_bytes,
-            "state": "partial" if result.partial else "whole",
-            "canisters": [
-                {
-                    "name": entry.name,
-                    "id": entry.canister.to_str(),
-                    "mode": entry.mode,
-                    "state_bytes": entry.state_bytes,
-                    "new_bytes": entry.new_bytes,
-                    "cycles": entry.cycles_before - entry.cycles_after,
-                    "warnings": list(entry.warnings),
-                    "module_sha256": entry.module_hash.hex(),
-                }
-                for entry in result.captured
-            ],
             "groups": [
                 {"name": group.name, "consistent": group.consistent, "reason": group.reason} for group in result.groups
             ],
@@ -145,6 +147,50 @@ def finished_backup(result: BackupSet) -> Finished:
             "left_on_chain": [_failure(leftover) for leftover in result.leftovers],
         },
     )
+
+
+def end_of_backup(session: Session, request: OperationRequest, outcome: Outcome) -> dict[str, Any]:
+    """The result of a backup that ended, with how long it took, what the repository is, and the next command.
+
+    `first` says whether it is the only set there. What failed altogether has nothing but its own next step.
+    """
+    if "canisters" not in outcome.result:
+        return {**outcome.result, "next": outcome.next_step}
+    repository = open_repository(session.config, session.clock)
+    return {
+        **outcome.result,
+        "duration_seconds": (outcome.finished_at_ns - request.created_at_ns) / NANOSECONDS_PER_SECOND,
+        "encryption": repository.facts.encryption,
+        "first": len(repository.set_names()) == 1,
+        "next": f"quri-console verify {outcome.result['backup']}",
+    }
+
+
+def _set_document(name: str, entries: Sequence[ManifestCanister], *, partial: bool) -> dict[str, Any]:
+    return {
+        "backup": name,
+        "state": "partial" if partial else "whole",
+        "state_bytes": sum(entry.state_bytes for entry in entries),
+        "new_bytes": sum(entry.new_bytes for entry in entries),
+        "cycles": sum(entry.cycles_before - entry.cycles_after for entry in entries),
+        "canisters": [_canister_document(entry) for entry in entries],
+    }
+
+
+def _canister_document(entry: ManifestCanister) -> dict[str, Any]:
+    """One captured canister; `cycles` is the measured bill, the balance before less the one after."""
+    return {
+        "name": entry.name,
+        "id": entry.canister.to_str(),
+        "mode": entry.mode,
+        "state_bytes": entry.state_bytes,
+        "new_bytes": entry.new_bytes,
+        "cycles_before": entry.cycles_before,
+        "cycles_after": entry.cycles_after,
+        "cycles": entry.cycles_before - entry.cycles_after,
+        "warnings": list(entry.warnings),
+        "module_sha256": entry.module_hash.hex(),
+    }
 
 
 def _failure(failure: CaptureFailure) -> dict[str, str]:

@@ -23,7 +23,7 @@ def repository_summary(session: Session) -> RepositorySummary:
     try:
         repository = open_repository(session.config, session.clock)
     except RepositoryMissing:
-        return RepositorySummary(str(session.config.repository.path), False, (), (), 0)
+        return RepositorySummary(str(session.config.repository.path), False, (), (), 0, exists=False)
     return summarise_repository(repository, session.config.paths.cache)
 
 
@@ -33,7 +33,7 @@ def backups(session: Session) -> tuple[BackupSummary, ...]:
 
 
 def opened_backup(session: Session, name: str) -> OpenBackup:
-    """A set by its name, how that begins, or `latest`.
+    """A set by its name, how that begins, or `latest`; BACKUP/CANISTER as `backup.browse.find_set` takes it.
 
     Raises RepositoryMissing, BackupNotFound, and as `repository_summary`.
     """

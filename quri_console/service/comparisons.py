@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Collection
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from quri_console.backup.browse import LATEST, find_set
 from quri_console.backup.comparison import PARTS, Part
 from quri_console.backup.diff import Approve, Diff, diff_sides
 from quri_console.backup.side_opening import Places, SideOpener
-from quri_console.backup.sides import SideName, SnapshotSide, parse_side
+from quri_console.backup.sides import BackupSide, PathSide, SideName, SnapshotSide, parse_side
 from quri_console.config import Config, IdentityConfig
 from quri_console.errors import UsageError
 from quri_console.ic.encoding.principal import InvalidPrincipal, Principal, parse_principal
@@ -53,6 +56,7 @@ async def diff(
             resolve=partial(_resolve, session.config),
             clock=session.clock,
         )
+        sides = await asyncio.to_thread(_settled, sides, repositories)
         opener = await resources.enter_async_context(SideOpener(places, parts))
         return await diff_sides(
             opener, *sides, approve=approve, parts=parts, progress=progress, still_locked=repositories.still_locked
@@ -87,6 +91,23 @@ class _Repositories:
     def close(self) -> None:
         for lock in self._locks:
             lock.release()
+
+
+def _settled(sides: tuple[SideName, SideName], repositories: _Repositories) -> tuple[SideName, SideName]:
+    """The sides with what `latest` means: where either names a canister, the newest backup that holds it."""
+    left, right = sides
+    return _with_set(left, right, repositories), _with_set(right, left, repositories)
+
+
+def _with_set(side: SideName, other: SideName, repositories: _Repositories) -> SideName:
+    if not isinstance(side, BackupSide) or side.backup != LATEST:
+        return side
+    if side.canister is not None:
+        return replace(side, backup=find_set(repositories.at(None), LATEST, side.canister))
+    if not isinstance(other, PathSide) and other.canister is not None:
+        with suppress(UsageError):  # no backup holds it: whoever pairs the sides says so
+            return replace(side, backup=find_set(repositories.at(None), LATEST, other.canister))
+    return side
 
 
 def _identity(config: Config, sides: Collection[SideName]) -> IdentityConfig | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Literal
 
 from quri_console.config import Config
 from quri_console.effects.calls import TAKE_SNAPSHOT
 from quri_console.effects.journal import JOURNAL_NAME, Record, read_records
 from quri_console.effects.operation_files import REQUEST, OperationFiles, OperationRequest, Outcome, ProgressReader
+from quri_console.effects.operation_summary import OperationState, OperationSummary, Rollback
 from quri_console.effects.replay import left_stopped, snapshots_made
 from quri_console.effects.runner import ABORT
 from quri_console.errors import ExitCode, QuriError, UsageError
@@ -18,25 +17,8 @@ from quri_console.progress import ProgressEvent
 from quri_console.service.session import Session
 
 LOOK_SECONDS = 0.05
-OperationState = Literal["running", "done", "partial", "failed", "aborted", "interrupted", "damaged"]
-
-
-@dataclass(frozen=True, slots=True)
-class OperationSummary:
-    """One operation as its folder tells it; times in nanoseconds since 1970."""
-
-    id: str
-    kind: str
-    network: str
-    canisters: tuple[str, ...]
-    created_at_ns: int
-    state: OperationState
-    outcome: Outcome | None
-    reason: str | None
-    left_stopped: tuple[str, ...]
-    """Ids of canisters that it stopped and has not started since."""
-    safety_snapshots: tuple[bytes, ...]
-    directory: Path
+UNDONE = "operation"
+"""The parameter of a rollback that names what it undoes."""
 
 
 class OperationHandle:
@@ -97,7 +79,7 @@ class OperationHandle:
 
     def summary(self) -> OperationSummary:
         """Everything that its folder tells."""
-        return _summary(self._files)
+        return _summary(self._files, rollbacks(self.directory.parent))
 
     def _ended(self) -> bool:
         # the runner holds its lock until after the outcome is written
@@ -117,7 +99,38 @@ def interrupted(operation_id: str) -> Outcome:
 
 def operations(session: Session) -> tuple[OperationSummary, ...]:
     """All operations in the state folder, newest first; one that cannot be read hides no other."""
-    return tuple(_summary_or_damage(OperationFiles(path)) for path in reversed(_folders(session.config)))
+    undone = rollbacks(session.config.paths.operations)
+    return tuple(_summary_or_damage(OperationFiles(path), undone) for path in reversed(_folders(session.config)))
+
+
+def rollbacks(folder: Path) -> Mapping[str, Rollback]:
+    """Which operations in this folder were rolled back, or are about to be, and by which."""
+    found: dict[str, Rollback] = {}
+    for path in sorted(folder.glob("*-rollback-*")):
+        try:
+            undone, rollback = _rollback(OperationFiles(path))
+        except QuriError:
+            continue  # the list says that it is damaged
+        earlier = found.get(undone)
+        if rollback.state in ("done", "running", "interrupted") and not (earlier is not None and earlier.done):
+            found[undone] = rollback
+    return found
+
+
+def _rollback(files: OperationFiles) -> tuple[str, Rollback]:
+    """What a rollback undoes, and how far it is."""
+    request, outcome = files.request(), files.outcome()
+    # the request of an older version does not tell what it undoes, only the outcome does
+    undone = request.parameters.get(UNDONE) or (outcome.result.get("rolled_back") if outcome else None)
+    state = _state(files, outcome)
+    finished = outcome.finished_at_ns if outcome is not None and state == "done" else 0
+    return str(undone or ""), Rollback(request.id, state, finished)
+
+
+def named(config: Config, canister_id: str) -> str:
+    """`NAME (ID)` as configured; the id alone for a canister that is not in the configuration."""
+    name = next((canister.name for canister in config.canisters if canister.id == canister_id), None)
+    return canister_id if name is None else f"{name} ({canister_id})"
 
 
 def follow(session: Session, operation_id: str) -> OperationHandle:
@@ -143,9 +156,9 @@ def _folders(config: Config) -> list[Path]:
     return sorted(path for path in folder.iterdir() if (path / REQUEST).exists())
 
 
-def _summary_or_damage(files: OperationFiles) -> OperationSummary:
+def _summary_or_damage(files: OperationFiles, undone: Mapping[str, Rollback]) -> OperationSummary:
     try:
-        return _summary(files)
+        return _summary(files, undone)
     except QuriError as error:
         return OperationSummary(
             id=files.directory.name,
@@ -162,7 +175,7 @@ def _summary_or_damage(files: OperationFiles) -> OperationSummary:
         )
 
 
-def _summary(files: OperationFiles) -> OperationSummary:
+def _summary(files: OperationFiles, undone: Mapping[str, Rollback]) -> OperationSummary:
     request, outcome = files.request(), files.outcome()
     journal = files.directory / JOURNAL_NAME
     records = read_records(journal)[0] if journal.exists() else ()
@@ -178,6 +191,7 @@ def _summary(files: OperationFiles) -> OperationSummary:
         left_stopped=left_stopped(records),
         safety_snapshots=snapshots_made(records, TAKE_SNAPSHOT),
         directory=files.directory,
+        rolled_back=undone.get(request.id),
     )
 
 

@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from quri_console.backup.browse import LATEST, BackupNotFound, find_set
 from quri_console.config import CanisterConfig, Config, Criticality
 from quri_console.repository.catalogue import Catalogue, SetState, read_catalogue
 from quri_console.repository.locks import LockKind
 from quri_console.repository.removal_rules import refuse_removal
 from quri_console.repository.retention import DEFAULT_POLICIES, Policy, SetFacts, decide
-from quri_console.repository.trash import forget, unforget
+from quri_console.repository.sets import is_set_name, manifest_object
+from quri_console.repository.store import Repository
+from quri_console.repository.trash import Forgotten, forget, unforget
 from quri_console.service.keeping import by_whom, locked, now_of, opened
 from quri_console.service.operations import require_writable_session
 from quri_console.service.session import Session
@@ -34,19 +37,21 @@ class ForgetChoice:
 
 @dataclass(frozen=True, slots=True)
 class ForgetPlan:
-    """What is forgotten; by policy also what is kept, both newest first."""
+    """What is forgotten; by policy also what is kept, both newest first; what was named and forgotten long before."""
 
     forgotten: tuple[ForgetChoice, ...]
     kept: tuple[ForgetChoice, ...] = ()
     grace_seconds: float = 0
+    already: tuple[Forgotten, ...] = ()
 
 
 def forget_backups(
     session: Session, names: Sequence[str], *, by_policy: bool, reason: str, dry_run: bool, wait_seconds: float = 0
 ) -> ForgetPlan:
-    """Hide backups (whole names), or those that the retention policy keeps no longer; what was, or would be, forgotten.
+    """Hide backups (whole names, or `latest`), or those that the retention policy keeps no longer; what that came to.
 
-    Raises RefusedBySafetyRule, UsageError, RepositoryLocked, WrongKey, NewerFormat, StorageFailed.
+    One that is forgotten already stays as it is. Raises BackupNotFound, RefusedBySafetyRule, UsageError,
+    RepositoryLocked, WrongKey, NewerFormat, StorageFailed.
     """
     if not dry_run:
         require_writable_session(session, "forgetting")
@@ -57,9 +62,11 @@ def forget_backups(
         plan = (
             _policy_plan(session.config, catalogue, now)
             if by_policy
-            else _named_plan(session, catalogue, names, reason)
+            else _named_plan(session, catalogue, [_meant(repository, name) for name in names], reason)
         )
         chosen = [choice.name for choice in plan.forgotten]
+        if plan.already and not chosen:
+            return plan
         refuse_removal(repository, chosen, now=now, by_policy=by_policy)
         if not dry_run:
             why = "retention policy" if by_policy and not reason else reason
@@ -68,20 +75,49 @@ def forget_backups(
 
 
 def unforget_backups(session: Session, names: Sequence[str], *, wait_seconds: float = 0) -> tuple[str, ...]:
-    """Bring forgotten backups back; those that had been forgotten. Raises RefusedBySafetyRule, RepositoryLocked."""
+    """Bring forgotten backups (whole names) back; those that had been forgotten.
+
+    Raises BackupNotFound, RefusedBySafetyRule, RepositoryLocked.
+    """
     require_writable_session(session, "forgetting")
     repository = opened(session)
     with locked(session, repository, "exclusive", "forget --undo", wait_seconds=wait_seconds):
+        for name in names:
+            if not is_set_name(name) or repository.backend.head(manifest_object(name)) is None:
+                raise BackupNotFound(
+                    f"Backup {name} cannot be brought back",
+                    why="`prune` has removed it, or there never was one of this name.",
+                    next_step="`quri-console list --all` shows the backups that are left, forgotten ones too.",
+                )
         return unforget(repository, names)
+
+
+def _meant(repository: Repository, name: str) -> str:
+    """The set to forget: how a name begins is not enough, or the same command would forget another one next time."""
+    found = find_set(repository, name)
+    written = name.partition("/")[0]
+    if written not in (LATEST, found):
+        raise BackupNotFound(
+            f"There is no backup called {written}",
+            why="To be forgotten, a backup is named by its whole name.",
+            next_step=f"The one that begins so is {found}.",
+        )
+    return found
 
 
 def _named_plan(session: Session, catalogue: Catalogue, names: Sequence[str], reason: str) -> ForgetPlan:
     known = {state.name: state for state in catalogue.remaining}
-    choices = tuple(
-        ForgetChoice(name, _holds(session.config, known[name]) if name in known else (), reason)
-        for name in sorted(set(names), reverse=True)
+    marks = {state.name: state.forgotten for state in catalogue.forgotten}
+    wanted = sorted(set(names), reverse=True)
+    return ForgetPlan(
+        tuple(
+            ForgetChoice(name, _holds(session.config, known[name]) if name in known else (), reason)
+            for name in wanted
+            if name not in marks
+        ),
+        grace_seconds=session.config.retention.grace_seconds,
+        already=tuple(mark for name in wanted if (mark := marks.get(name)) is not None),
     )
-    return ForgetPlan(choices, grace_seconds=session.config.retention.grace_seconds)
 
 
 def _policy_plan(config: Config, catalogue: Catalogue, now: datetime) -> ForgetPlan:

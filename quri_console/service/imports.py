@@ -32,6 +32,7 @@ from quri_console.repository.local import LocalBackend
 from quri_console.repository.locks import acquire
 from quri_console.repository.store import Repository, create_repository
 from quri_console.service.connect import root_key_of
+from quri_console.service.import_ends import ImportEnd, ended_import
 from quri_console.service.operations import require_writable_session
 from quri_console.service.repositories import configured_unlock, open_repository
 from quri_console.service.session import Session
@@ -89,7 +90,7 @@ class NotImported:
 
 def import_backups(
     session: Session, paths: Sequence[Path], wishes: ImportWishes, progress: Progress | None = None
-) -> Iterator[Imported | NotImported]:
+) -> Iterator[ImportEnd | NotImported]:
     """Import what lies at the paths, one source after the other; a faulty one leaves the others alone.
 
     The repository is made in the clear when there is none. To be called outside of any event loop, because a local
@@ -108,7 +109,7 @@ def import_backups(
         work = _Importing(session, wishes, target)
         for source in sources:
             try:
-                yield work.run(source)
+                yield work.ended(source)
             except (CorruptionError, UsageError, NewerFormat, NetworkError, WrongKey) as error:
                 yield NotImported(source.path, error)
 
@@ -134,6 +135,14 @@ class _Importing:
     session: Session
     wishes: ImportWishes
     target: Target
+
+    def ended(self, source: ImportSource) -> ImportEnd:
+        """Import one, and say what it took. Raises as the imports of its kind."""
+        repository, clock = self.target.repository, self.session.clock
+        packs, started = set(repository.index.packs), clock.monotonic()
+        done = self.run(source)
+        seconds = clock.monotonic() - started
+        return ended_import(done, source, repository, packs, taken_at=self.wishes.taken_at, duration_seconds=seconds)
 
     def run(self, source: ImportSource) -> Imported:
         """Import one. Raises as the imports of its kind."""

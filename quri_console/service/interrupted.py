@@ -23,7 +23,8 @@ def interrupted_notice(config: Config, network: str, now_ns: int) -> str:
     ]
     if not dead:
         return ""
-    return f"{' and '.join(dead)} died before its end; run `quri-console operations resume {dead[0]}`"
+    its = "its" if len(dead) == 1 else "their"
+    return f"{' and '.join(dead)} died before {its} end; run `quri-console operations resume {dead[0]}`"
 
 
 def _died(files: OperationFiles, network: str, now_ns: int) -> bool:

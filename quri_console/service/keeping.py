@@ -117,7 +117,7 @@ def keep(
     expires_at: datetime | None = None,
     wait_seconds: float = 0,
 ) -> Mark:
-    """Pin or hold a backup (a name, how it begins, or latest), or end that.
+    """Pin or hold a backup (a name, how it begins, or latest; BACKUP/CANISTER means its backup), or end that.
 
     Raises UsageError, BackupNotFound, RefusedBySafetyRule, RepositoryLocked.
     """

@@ -16,16 +16,18 @@ from quri_console.effects.operation_files import (
     OperationRequest,
     new_operation_id,
 )
+from quri_console.effects.operation_summary import OperationState, OperationSummary, Rollback
 from quri_console.effects.runner import ABORT, Key, start_runner
-from quri_console.errors import ExitCode, LockedError, RefusedBySafetyRule
+from quri_console.errors import ExitCode, LockedError, RefusedBySafetyRule, UsageError
 from quri_console.service.following import (
+    UNDONE,
     OperationHandle,
-    OperationState,
-    OperationSummary,
     follow,
     interrupted,
+    named,
     operations,
 )
+from quri_console.service.rolled_back import require_not_rolled_back
 from quri_console.service.session import Session
 
 if TYPE_CHECKING:
@@ -38,9 +40,11 @@ __all__ = [
     "OperationHandle",
     "OperationState",
     "OperationSummary",
+    "Rollback",
     "abort",
     "follow",
     "interrupted",
+    "named",
     "operations",
     "plan_restore",
     "plan_rollback",
@@ -165,6 +169,8 @@ async def plan_rollback(session: Session, operation_id: str) -> RollbackPlan:
         )
     if handle.running():
         raise LockedError(f"{handle.id} still runs", next_step=f"Abort it: quri-console operations abort {handle.id}")
+    require_not_rolled_back(handle)
+    _require_same_network(session, request)
     snapshot_id = safety_snapshot_of(handle.id, read_records(handle.directory / JOURNAL_NAME)[0])
     target = session.config.canister(request.canisters[0])
     before = read_plan(handle.directory, RestorePlan).live if request.kind == "restore" else None
@@ -187,6 +193,16 @@ async def plan_rollback(session: Session, operation_id: str) -> RollbackPlan:
         return await plan(agent, wish)
 
 
+def _require_same_network(session: Session, request: OperationRequest) -> None:
+    """Refuse to look for a snapshot on another network, where it would seem to have been deleted."""
+    here, known = session.network.name, {network.name for network in session.config.networks}
+    if request.network != here and request.network in known:
+        raise UsageError(
+            f"{request.id} worked on {request.network}, and this command on {here}",
+            next_step=f"Name the network: quri-console --network {request.network} rollback {request.id}",
+        )
+
+
 async def start_rollback(
     session: Session, operation_id: str, *, confirmation: str, force: bool = False, reason: str | None = None
 ) -> OperationHandle:
@@ -202,7 +218,13 @@ async def start_rollback(
     )
     plan = await plan_rollback(session, operation_id)
     request = _request(session, "rollback", (canister,), "operate", reason)
-    request = dataclasses.replace(request, confirmation=confirmation, force=force, plan_hash=plan_hash(plan))
+    request = dataclasses.replace(
+        request,
+        confirmation=confirmation,
+        force=force,
+        plan_hash=plan_hash(plan),
+        parameters={UNDONE: plan.operation},
+    )
     return _start(session, request, prepare=lambda files: write_plan(files.directory, plan))
 
 
@@ -225,7 +247,7 @@ def abort(session: Session, operation_id: str) -> OperationHandle:
     # a backup that the network left in the middle keeps what it copied, and its snapshot, to go on with
     waits = outcome is not None and handle.request.kind == "backup" and outcome.exit_code == ExitCode.NETWORK
     if outcome is not None and not waits:
-        raise RefusedBySafetyRule(f"{handle.id} has ended", next_step=f"See: operations show {handle.id}.")
+        raise RefusedBySafetyRule(f"{handle.id} has ended", next_step=f"See: quri-console operations show {handle.id}")
     if not handle.running():
         return _go_on(session, handle, ABORT)
     handle.abort()
@@ -237,7 +259,9 @@ def _go_on(session: Session, handle: OperationHandle, request: str) -> Operation
     require_writable_session(session, request)
     files = OperationFiles(handle.directory)
     if files.runner_lives():
-        raise LockedError(f"{handle.id} is still running", next_step=f"Follow it: operations show {handle.id}")
+        raise LockedError(
+            f"{handle.id} is still running", next_step=f"Follow it: quri-console operations show {handle.id}"
+        )
     outcome = files.outcome()
     if outcome is not None and outcome.exit_code in (ExitCode.OK, ExitCode.PARTIAL):
         raise RefusedBySafetyRule(f"{handle.id} has ended: {outcome.what}", next_step="Start a new operation instead.")
@@ -328,8 +352,10 @@ def _require_nothing_left_stopped(session: Session, names: Sequence[str]) -> Non
         left = wanted.intersection(earlier.left_stopped)
         if left and earlier.state != "running" and earlier.network == session.network.name:
             raise RefusedBySafetyRule(
-                f"operation {earlier.id} stopped {', '.join(sorted(left))} and has not started it again",
-                why="its process ended before; whether the canister runs by now is not in its journal",
+                f"operation {earlier.id} stopped {' and '.join(named(session.config, item) for item in sorted(left))} "
+                f"and has not started {'it' if len(left) == 1 else 'them'} again",
+                why=f"its process ended before; whether the {'canister runs' if len(left) == 1 else 'canisters run'} "
+                "by now is not in its journal",
                 next_step=f"Run `quri-console operations resume {earlier.id}`, or abort it, first.",
             )
 

@@ -7,19 +7,37 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from quri_console.backup.download import first_failure
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.errors import QuriError
 from quri_console.history import History
+from quri_console.history.alerts import AlertEvent
+from quri_console.history.failures import HistoryDamaged, damaged
+from quri_console.history.integrity import quick_check
 from quri_console.history.leases import Lease
+from quri_console.history.recovery import open_history, recover
 from quri_console.monitor.fleet import FleetStatus
 from quri_console.monitor.poll import Poller
+from quri_console.monitor.sources import PollTarget
+from quri_console.service.after_round import AfterRound, Step
 from quri_console.service.connect import as_shown, connect
 from quri_console.service.pictures import empty_picture, newest_attempts, picture
 from quri_console.service.session import Session
 
 Publish = Callable[[FleetStatus], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundFacts:
+    """A round of this process: when it ended (ns), whether anybody answered, and the monotonic time it began at."""
+
+    ended_ns: int
+    answered: bool
+    started: float
+
 
 JITTER = 0.1
 BACK_OFF_LIMIT_SECONDS = 300.0
@@ -31,7 +49,7 @@ def poller_for(session: Session) -> Poller:
     monitor = session.config.monitor
     return Poller(
         lambda: connect(session.network, session.config.identity("poll"), session.clock),
-        [canister.id for canister in session.config.canisters],
+        [PollTarget(canister.id, canister.sources, monitor.blackhole) for canister in session.config.canisters],
         clock=session.clock,
         concurrency=monitor.concurrency,
         deadline_seconds=monitor.round_deadline_seconds,
@@ -41,16 +59,47 @@ def poller_for(session: Session) -> Poller:
 class Rounds:
     """Polls while it holds the lease of its network, reads along while another does; publishes every change."""
 
-    def __init__(self, session: Session, publish: Publish, *, chance: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        session: Session,
+        publish: Publish,
+        *,
+        chance: Callable[[], float] = random.random,
+        alerts_changed: Callable[[Sequence[AlertEvent]], None] = lambda _: None,
+        round_ended: Callable[[RoundFacts], None] = lambda _: None,
+        series: bool = True,
+    ) -> None:
+        """`alerts_changed` hears of every alert that this process changed, `round_ended` of every round of its own.
+
+        `series`: whether pictures have a day of balances in them, which a thousand canisters make large.
+        """
         self._session = session
         self._publish = publish
         self._chance = chance
-        self._interval = session.config.monitor.interval_seconds
+        # the shortest of all intervals: canisters with a longer one are left out of some rounds
+        self._interval = min(
+            (canister.interval_seconds for canister in session.config.canisters),
+            default=session.config.monitor.interval_seconds,
+        )
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._asked = asyncio.Event()
         self._poller = poller_for(session)
         self._silent_rounds = 0
         self._shown_version = -1
+        self._alerts_changed = alerts_changed
+        self._round_ended = round_ended
+        self._series = series
+        self._after = AfterRound(session)
+        self._newest: FleetStatus | None = None
+        # what the operator has to know for as long as this process runs
+        self._standing_notice = ""
+        self._next_due_ns: int | None = None
+
+    @property
+    def polling_as(self) -> str | None:
+        """The principal that asks, None before the first round."""
+        agent = self._poller.agent
+        return None if agent is None else agent.identity.sender.to_str()
 
     @property
     def _duty(self) -> str:
@@ -70,13 +119,42 @@ class Rounds:
         try:
             while True:
                 try:
-                    async with await History.open(self._session.config.paths.history) as history:
-                        await self._serve(history)
+                    history, recovered = await open_history(self._session.config.paths.history, self._session.clock)
+                    async with history:
+                        if recovered is not None:
+                            self._standing_notice = recovered.notice
+                        async with first_failure() as tasks:
+                            tasks.create_task(self._check_whole(history))
+                            await self._serve(history)
+                except HistoryDamaged as error:
+                    await self._recover(error)
                 except QuriError as error:
-                    self._publish(empty_picture(self._session, error))
-                    await self._pause(self._interval)
+                    await self._wait_out(error)
         finally:
             await self._poller.aclose()
+
+    async def _check_whole(self, history: History) -> None:
+        """Beside the rounds: damage that shows at a glance is met before more is built on it. Raises HistoryDamaged."""
+        faults = await quick_check(history.path)
+        if faults:
+            raise damaged(history.path, faults)
+
+    async def _recover(self, damage: HistoryDamaged) -> None:
+        self._publish(empty_picture(self._session, damage))
+        try:
+            recovered = await recover(self._session.config.paths.history, self._session.clock)
+        except QuriError as error:
+            await self._wait_out(error)
+            return
+        if recovered is None:
+            # another process has done it, or it passed
+            await self._pause(LOOK_OUT_SECONDS)
+        else:
+            self._standing_notice = recovered.notice
+
+    async def _wait_out(self, error: QuriError) -> None:
+        self._publish(empty_picture(self._session, error))
+        await self._pause(self._interval)
 
     async def _serve(self, history: History) -> None:
         await self._show(history)
@@ -98,8 +176,9 @@ class Rounds:
 
     async def _lead(self, history: History) -> None:
         self._asked.clear()
+        started = self._session.clock.monotonic()
         try:
-            samples = await self._poller.round()
+            samples = await self._poller.round(await self._due(history))
         except QuriError as error:
             await self._show(history, notice=str(error))
             self._silent_rounds += 1
@@ -108,9 +187,53 @@ class Rounds:
             self._silent_rounds += 1
         else:
             await history.add_samples(self._session.network.name, samples)
-            await self._show(history)
             self._silent_rounds = 0 if any(sample.answered for sample in samples) else self._silent_rounds + 1
-        await self._pause(self._delay_seconds())
+            await self._follow_up(history, started)
+        await self._rest(history, self._delay_seconds())
+
+    async def _follow_up(self, history: History, started: float) -> None:
+        try:
+            await self._after.gather(history, self._poller.agent)
+            fleet = await self._show(history)
+            self._told(await self._after.step(history, fleet, fresh=True))
+        except QuriError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug must be seen, and must not end the watch
+            await self._show(history, notice=f"quri-console itself failed: {type(error).__name__}: {error}")
+        self._round_ended(RoundFacts(self._session.clock.now_ns(), self._silent_rounds == 0, started))
+
+    async def _rest(self, history: History, seconds: float) -> None:
+        """Wait for the next round; an alert whose waiting ends before it is not kept waiting."""
+        clock = self._session.clock
+        until = clock.monotonic() + seconds
+        while (left := until - clock.monotonic()) > 0 and not self._asked.is_set():
+            due_ns = self._next_due_ns
+            if due_ns is None:
+                return await self._pause(left)
+            await self._pause(min(left, max((due_ns - clock.now_ns()) / NANOSECONDS_PER_SECOND, 0.0)))
+            if clock.now_ns() >= due_ns and self._newest is not None:
+                self._told(await self._after.step(history, self._newest, fresh=False))
+        return None
+
+    def _told(self, step: Step) -> None:
+        self._next_due_ns = step.next_due_ns
+        if step.events:
+            self._alerts_changed(step.events)
+
+    async def _due(self, history: History) -> frozenset[str] | None:
+        """The canisters whose interval is over; None for all."""
+        canisters = self._session.config.canisters
+        if all(canister.interval_seconds <= self._interval for canister in canisters):
+            return None
+        now_ns = self._session.clock.now_ns()
+        attempts = await newest_attempts(history, self._session.network.name, now_ns)
+        return frozenset(
+            canister.id
+            for canister in canisters
+            if canister.id not in attempts
+            or now_ns - attempts[canister.id].at_ns
+            >= (1 - 2 * JITTER) * canister.interval_seconds * NANOSECONDS_PER_SECOND
+        )
 
     def _delay_seconds(self) -> float:
         # jitter keeps many consoles from asking in step; silence is answered with patience
@@ -151,9 +274,20 @@ class Rounds:
             for waiter in waiters:
                 waiter.cancel()
 
-    async def _show(self, history: History, *, notice: str = "") -> None:
+    async def _show(self, history: History, *, notice: str = "") -> FleetStatus:
         session = self._session
         # read before the picture: what is written while it is made will be noticed as new
         self._shown_version = await history.data_version()
         network = as_shown(session.network, self._poller.root_key)
-        self._publish(await picture(session.config, network, history, session.clock.now_ns(), notice=notice))
+        fleet = await picture(
+            session.config,
+            network,
+            history,
+            session.clock.now_ns(),
+            notice=notice or self._standing_notice,
+            series=self._series,
+            anomalies=self._after.anomalies,
+        )
+        self._newest = fleet
+        self._publish(fleet)
+        return fleet

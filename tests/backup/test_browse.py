@@ -22,6 +22,7 @@ from quri_console.backup.manifest import ManifestFailure
 from quri_console.backup.state import iter_slices
 from quri_console.errors import CorruptionError, ExitCode, UsageError
 from quri_console.repository.errors import NewerFormat, NotARepository, RepositoryMissing
+from quri_console.repository.marks import put_mark
 from quri_console.repository.sealed import seal
 from quri_console.repository.store import Repository
 from quri_console.repository.trash import Forgotten, put_forgotten
@@ -40,6 +41,7 @@ from tests.support.backups import (
 
 BOTH = {("rune-engine", RUNE_ENGINE): MadeUpState(), ("registry", REGISTRY): MadeUpState(stable=b"", chunks=())}
 LATER = AT + timedelta(days=8)
+NOW_NS = int(NOW.timestamp()) * 10**9
 
 
 def read_everything(repository: Repository) -> None:
@@ -85,6 +87,49 @@ def test_the_newest_is_the_latest_and_a_beginning_is_enough(repository: Reposito
     with pytest.raises(BackupNotFound, match="3 backups") as caught:
         find_set(repository, "202501")
     assert caught.value.exit_code is ExitCode.REPOSITORY_MISSING
+    assert caught.value.why == "They are 20250103T000000Z, 20250102T000000Z, 20250101T000000Z."
+
+
+def test_of_many_that_begin_so_five_are_named(repository: Repository) -> None:
+    for day in range(1, 8):
+        write_backup(repository, at=datetime(2025, 1, day, tzinfo=UTC))
+    with pytest.raises(BackupNotFound, match="7 backups") as caught:
+        find_set(repository, "2025")
+    assert caught.value.why.startswith("They are 20250107T000000Z, ")
+    assert caught.value.why.endswith("20250103T000000Z and 2 more.")
+
+
+def test_latest_of_a_canister_is_the_newest_that_holds_it_undamaged_and_remembered(repository: Repository) -> None:
+    names = [write_backup(repository, BOTH, at=AT + timedelta(days=day)) for day in range(4)]
+    only_one = write_backup(repository, at=AT + timedelta(days=5))
+    assert find_set(repository) == only_one
+    for wanted in ("latest/registry", f"latest/{REGISTRY.to_str()}"):
+        assert find_set(repository, wanted) == names[3]
+    assert find_set(repository, "latest", "rune-engine") == only_one
+    forget(repository, names[3])
+    assert find_set(repository, "latest/registry") == names[2]
+    put_mark(repository.backend, names[2], "verification", NOW_NS, {"ok": False, "scope": "data"})
+    assert find_set(repository, "latest/registry") == names[1]
+    assert latest_backup_of(repository, REGISTRY).set_name == names[1]
+    seen = write_backup(repository, BOTH, at=AT + timedelta(days=6), mode="metadata")
+    assert find_set(repository, "latest/registry") == names[1]
+    assert find_set(repository) == seen
+
+
+def test_where_all_that_holds_a_canister_is_damaged_the_newest_of_it_is_meant(repository: Repository) -> None:
+    names = [write_backup(repository, at=AT + timedelta(days=day)) for day in range(2)]
+    for name in names:
+        put_mark(repository.backend, name, "verification", NOW_NS, {"ok": False, "scope": "data"})
+    assert find_set(repository, "latest/rune-engine") == names[1]
+    assert latest_backup_of(repository, RUNE_ENGINE).set_name == names[1]
+
+
+def test_a_canister_that_is_held_nowhere_or_not_there_is_a_usage_error(repository: Repository) -> None:
+    name = write_backup(repository)
+    with pytest.raises(UsageError, match="holds registry"):
+        find_set(repository, "latest/registry")
+    with pytest.raises(UsageError, match="does not hold registry"):
+        find_set(repository, f"{name}/registry")
 
 
 def test_a_forgotten_set_is_meant_only_by_its_whole_name(repository: Repository) -> None:

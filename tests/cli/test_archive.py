@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from quri_console.repository.archive_reading import open_archive
 from quri_console.repository.local import LocalBackend
 from quri_console.repository.locks import acquire, list_locks
 from tests.support.command import Finished, invoke, write_config
-from tests.support.repositories import MadeRepository, flip_byte, small_repository
+from tests.support.repositories import MadeRepository, age_identities, flip_byte, small_repository
 
 
 class Bench:
@@ -46,6 +47,29 @@ def test_a_backup_becomes_a_file_called_after_it_in_a_folder(bench: Bench, tmp_p
     assert list_locks(LocalBackend(bench.made.path)) == ()
 
 
+def test_its_end_tells_sizes_duration_and_the_next_command(bench: Bench) -> None:
+    path = bench.out / "with a blank.tar.zst"
+    lines = bench("latest", "--to", path).output.splitlines()
+    assert re.fullmatch(r"  [\d.]+ \w+ of content in [\d.]+ \w+, read back, in [\d.]+ s", lines[1])
+    assert "not encrypted" in lines[3]
+    assert lines[-1] == f"Next: `quri-console import '{path}'`"
+
+
+def test_an_encrypted_archive_says_that_a_way_in_removed_later_still_opens_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small_repository(tmp_path / "repository", encrypted=True)
+    config = write_config(tmp_path)
+    identity = tmp_path / "identity"
+    identity.write_text(age_identities()[0][0])
+    identity.chmod(0o600)
+    config.write_text(config.read_text().replace("[repository]\n", f'[repository]\nidentity = "{identity}"\n'))
+    finished = invoke(capsys, "--config", config, "archive", "latest", "--to", tmp_path)
+    assert finished.code == 0
+    assert "It keeps the key files of now" in finished.output
+    assert "also after `quri-console key remove`" in finished.output
+
+
 def test_the_current_folder_is_the_default(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(bench.out)
     assert bench(bench.made.names[0]).code == 0
@@ -55,6 +79,7 @@ def test_the_current_folder_is_the_default(bench: Bench, monkeypatch: pytest.Mon
 def test_json_tells_file_size_and_digest(bench: Bench) -> None:
     path = bench.out / "mine.tar.zst"
     document = bench(bench.made.names[0], "--to", path, "--json").json()
+    assert document.pop("duration_seconds") >= 0
     assert document == {
         "backup": bench.made.names[0],
         "archive": str(path),
@@ -62,6 +87,8 @@ def test_json_tells_file_size_and_digest(bench: Bench) -> None:
         "size": path.stat().st_size,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "content_bytes": document["content_bytes"],
+        "keeps_key_files": False,
+        "next": f"quri-console import {path}",
     }
 
 

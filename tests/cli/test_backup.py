@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,10 +11,12 @@ import pytest
 from quri_console.console import Console
 from quri_console.ic.encoding.principal import parse_principal
 from quri_console.localnet.canister import RunState
+from quri_console.localnet.configuration import write_private
 from quri_console.localnet.demo_fleet import FLEET
 from quri_console.localnet.faults import Delay, FaultRule
 from quri_console.service.operations import resume
 from tests.support.guinea_pig import read_back
+from tests.support.key_holders import age_holder
 from tests.support.operator_command import Operator, operator_on_fleet
 from tests.support.runners import kill_runner
 
@@ -57,6 +60,54 @@ async def test_a_backup_is_also_json(operator: Operator) -> None:
     assert read_back(operator.stored("registry"))
 
 
+async def test_the_end_of_the_first_backup_tells_sizes_bill_and_that_it_is_not_encrypted(operator: Operator) -> None:
+    backup = await operator("backup", "registry")
+    lines = backup.output.splitlines()
+    assert re.fullmatch(r"  registry: [\d.]+ \w+ of state, [\d.]+ \w+ of it new; [\d.]+ B cycles spent", lines[1])
+    assert re.fullmatch(r"  In all [\d.]+ \w+ of state, [\d.]+ \w+ stored, in .*; [\d.]+ B cycles spent\.", lines[2])
+    assert lines[3] == "The repository is not encrypted: whoever copies it can read it."
+    assert "`quri-console init --recipient age1…`" in backup.output
+    assert lines[-1] == f"Next: `quri-console verify {operator.backups()[-1]}`"
+    again = await operator("backup", "registry", "--json")
+    document = again.json()
+    (entry,) = document["canisters"]
+    assert (document["encryption"], document["first"]) == ("none", False)
+    assert entry["cycles"] == entry["cycles_before"] - entry["cycles_after"] == document["cycles"] > 2_000_000_000
+    assert document["duration_seconds"] > 0
+    assert document["next"] == f"quri-console verify {document['backup']}"
+    third = await operator("backup", "registry")
+    assert "not encrypted" not in third.output
+
+
+async def test_a_dry_run_prints_its_plan_on_standard_output(operator: Operator) -> None:
+    planned = await operator("backup", "registry", "--dry-run")
+    assert (planned.code, planned.errors) == (0, "")
+    assert "stop → take a snapshot → start → download and verify" in planned.output
+    assert planned.output.endswith("Dry run: nothing was changed.\n")
+
+
+async def test_a_dry_run_without_the_key_ends_as_the_backup_would(operator: Operator) -> None:
+    alice = age_holder()
+    made = await operator("init", "--recipient", alice.way.recipient)
+    assert made.code == 0, made.errors
+    planned = await operator("backup", "registry", "--dry-run")
+    real = await operator("backup", "registry")
+    assert (planned.code, real.code) == (12, 12)
+    for ended in (planned, real):
+        assert "No key was given for the repository" in ended.errors
+    assert "registry, running" in planned.output
+    as_json = await operator("backup", "registry", "--dry-run", "--json")
+    assert as_json.code == 12
+    assert "`identity`" in as_json.json()["key_problem"]["next"]
+    identity = operator.folder / "identity.txt"
+    write_private(identity, alice.text.encode())
+    with operator.config.open("a") as config:
+        config.write(f'\n[repository]\nidentity = "{identity}"\n')
+    assert (await operator("backup", "registry", "--dry-run")).code == 0
+    first = await operator("backup", "registry")
+    assert (first.code, "not encrypted" in first.output) == (0, False)
+
+
 async def test_a_dry_run_changes_nothing(operator: Operator) -> None:
     planned = await operator("backup", "--dry-run", "--json")
     document = planned.json()
@@ -76,6 +127,7 @@ async def test_one_canister_that_cannot_be_backed_up_makes_the_set_partial(opera
     assert [failure["name"] for failure in document["failures"]] == ["registry"]
     assert "does not control registry" in document["failures"][0]["what"]
     assert "registry: cannot be backed up" in backup.errors
+    assert document["next"] == f"quri-console verify {document['backup']}"
     assert [entry.name for entry in operator.stored("rune-engine").manifest.canisters] == ["rune-engine"]
     alone = await operator("backup", "registry")
     assert alone.code == 15

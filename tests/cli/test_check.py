@@ -107,7 +107,15 @@ def test_an_encrypted_repository_is_checked_with_its_key_and_as_far_as_possible_
     without = invoke(capsys, "--config", config, "check", "--read-data")
     assert without.code == 12
     assert "What is encrypted was not looked into" in without.output
-    assert invoke(capsys, "--config", config, "check", "--no-key").code == 0
+    assert "Only the structure was checked" in without.output
+    assert "Next: Set `identity` or `passphrase_file`" in without.output
+    on_purpose = invoke(capsys, "--config", config, "check", "--no-key")
+    assert on_purpose.code == 0
+    for finished in (without, on_purpose):
+        assert "Nothing is damaged" not in finished.output
+    document = invoke(capsys, "--config", config, "check", "--json").json()
+    assert (document["exit_code"], document["only_structure"]) == (12, True)
+    assert "`identity`" in document["next"]
     assert invoke(capsys, "--config", config, "verify", "latest").code == 12
     assert invoke(capsys, "--config", config, "repair", "packs").code == 12
     assert invoke(capsys, "--config", config, "repair", "index").code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,9 @@ def test_it_says_what_it_wrote(config: Path, tmp_path: Path, capsys: Capture) ->
     assert finished.code == 0
     assert finished.output.startswith("Wrote 20250124T020000Z/rune-engine into ")
     assert "export 100 %" in finished.errors
+    assert re.search(r"  192 KiB of state, [\d.]+ KiB on the disk in 5 files, .*, in [\d.]+ s\n", finished.output)
+    upload = f"icp canister snapshot upload {RUNE_ENGINE.to_str()} -i {tmp_path / 'out'}"
+    assert finished.output.splitlines()[-1] == f"Next: `{upload}`"
     assert read_snapshot_directory(tmp_path / "out").metadata == MadeUpState().metadata()
 
 
@@ -35,6 +39,9 @@ def test_it_is_also_json_with_progress_beside_it(config: Path, tmp_path: Path, c
     document = finished.json()
     assert document["canister"] == {"name": "rune-engine", "id": RUNE_ENGINE.to_str()}
     assert (document["directory"], document["files"], document["refused_by_icp"]) == (str(tmp_path / "out"), 5, "")
+    assert document["state_bytes"] > document["disk_bytes"] - 5 * 4096  # the zeros of the heap are a hole
+    assert document["duration_seconds"] >= 0
+    assert document["next"].startswith("icp canister snapshot upload ")
     assert '"event": "progress"' in finished.errors
 
 
@@ -43,6 +50,7 @@ def test_a_snapshot_that_icp_refuses_comes_with_a_warning(tmp_path: Path, capsys
     config = write_config(tmp_path)
     finished = invoke(capsys, "--config", config, "export", "latest", "pig", "--to", tmp_path / "out")
     assert (finished.code, "icp will refuse it. Global 0" in finished.output) == (0, True)
+    assert "Next: `quri-console restore pig --from 20250124T020000Z --dry-run`" in finished.output
 
 
 @pytest.mark.parametrize(("arguments", "code"), [(("2019", "rune-engine"), 10), (("latest", "nobody"), 2)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +17,11 @@ from quri_console.config.model import MAINNET_ROOT_KEY_SHA256
 from quri_console.repository.archive import write_archive
 from quri_console.repository.files import write_private
 from quri_console.repository.locks import acquire, list_locks
+from quri_console.repository.set_writer import SetWriter
 from quri_console.repository.store import Repository
 from quri_console.repository.unlocking import unlock_with
 from tests.support.backups import (
+    AT,
     ORIGIN,
     REGISTRY,
     RUNE_ENGINE,
@@ -87,12 +90,17 @@ def desk(tmp_path: Path, capsys: Capture) -> Desk:
 def test_a_folder_called_like_its_canister_needs_no_more(desk: Desk) -> None:
     finished = desk(desk.snapshot("rune-engine"))
     assert finished.code == 0
-    assert "as 20250124T020000Z (rune-engine): 192 KiB of state" in finished.output
+    assert "as 20250124T020000Z (rune-engine)\n" in finished.output
+    assert re.search(r"  192 KiB of state, [\d.]+ KiB of it new, [\d.]+ KiB stored, in [\d.]+ s\n", finished.output)
+    assert finished.output.splitlines()[-1] == "Next: `quri-console verify 20250124T020000Z`"
+    assert "name of its own time" not in finished.output
+    assert "The repository is not encrypted" in finished.output
     stored = desk.newest.canister(RUNE_ENGINE)
     assert (stored.name, stored.network.name) == ("rune-engine", "local")
     assert stored.network.root_key_hash == hashlib.sha256(ROOT_KEY).digest()
     again = desk(desk.folder / "rune-engine")
     assert (again.code, "is there already as 20250124T020000Z" in again.output) == (0, True)
+    assert "not encrypted" not in again.output
 
 
 def test_a_folder_called_by_an_id_is_that_canister_s(desk: Desk) -> None:
@@ -126,7 +134,8 @@ def test_a_whole_folder_of_the_first_version_comes_over_set_by_set(desk: Desk) -
     write_old_set(old, {("registry", REGISTRY): MadeUpState(chunks=())}, at=ORIGIN_TIME)
     finished = desk(old)
     assert finished.code == 0
-    assert len(finished.output.splitlines()) == 2
+    assert finished.output.count("Imported ") == 2
+    assert finished.output.count("Next: ") == 1
     assert desk.repository.set_names() == ("20240203T040506Z", "20250124T020000Z")
     assert desk.newest.manifest.network == ORIGIN
 
@@ -135,7 +144,8 @@ def test_legacy_backups_come_over_with_their_notes(desk: Desk) -> None:
     run = LegacyRun((replace(canister_texts(), info=None),))
     finished = desk(write_directory(desk.folder / "old", run))
     assert finished.code == 0
-    assert "(rune-engine), without state." in finished.output
+    assert "  without state, " in finished.output
+    assert "Next: `quri-console show " in finished.output
     assert "note: rune-engine: no info file." in finished.output
     stored = desk.newest.canister("rune-engine")
     assert (stored.canister.to_str(), stored.network.name, stored.mode) == (IDS["rune-engine"], "ic", "legacy")
@@ -160,7 +170,46 @@ def test_archives_come_over(desk: Desk) -> None:
     name = write_backup(other)
     archive = write_archive(other, name, desk.folder / "it.tar.zst").path
     assert desk(archive).code == 0
-    assert desk(archive).output.strip().endswith(f"is there already as {name} (rune-engine).")
+    assert f"is there already as {name} (rune-engine).\n" in desk(archive).output
+
+
+def test_an_archive_tells_what_it_added_to_the_repository(desk: Desk) -> None:
+    other = repository_in(desk.folder / "other")
+    archive = write_archive(other, write_backup(other), desk.folder / "it.tar.zst").path
+    (entry,) = desk(archive, "--json").json()["imports"]
+    manifest = desk.repository.manifest(entry["backup"])
+    packs = sum(path.stat().st_size for path in (desk.folder / "repository" / "packs").rglob("*") if path.is_file())
+    assert entry["stored_bytes"] == packs + sum(file.size for file in manifest.files)
+    assert 0 < entry["new_bytes"] < entry["state_bytes"]
+    assert entry["duration_seconds"] >= 0
+    assert (entry["name_taken"], entry["next"]) == (None, f"quri-console verify {entry['backup']}")
+
+
+@pytest.mark.parametrize("kind", ["archive", "snapshot directory", "old set"])
+def test_an_import_whose_name_is_taken_says_so_by_what_and_which_it_got(desk: Desk, kind: str) -> None:
+    assert desk(desk.snapshot(REGISTRY.to_str())).code == 0
+    if kind == "archive":
+        other = repository_in(desk.folder / "other")
+        source = write_archive(other, write_backup(other), desk.folder / "it.tar.zst").path
+    elif kind == "old set":
+        source = write_old_set(desk.folder / "old")
+    else:
+        source = desk.snapshot("rune-engine")
+    finished = desk(source)
+    assert finished.code == 0
+    assert (
+        f"  20250124T020000Z, the name of its own time, is that of an import of {REGISTRY.to_str()};\n"
+        "  so this one is called 20250124T020001Z.\n"
+    ) in finished.output
+    assert desk.repository.set_names() == ("20250124T020000Z", "20250124T020001Z")
+
+
+def test_a_name_that_an_unfinished_backup_has_is_said_to_be_taken_by_it(desk: Desk) -> None:
+    target = desk.repository
+    assert SetWriter.reserve(target.backend, target.vault, target.id, int(AT.timestamp()) * 10**9, {}) is not None
+    (entry,) = desk(desk.snapshot("rune-engine"), "--json").json()["imports"]
+    assert (entry["name_taken"], entry["name_holder"]) == ("20250124T020000Z", "a backup that is not finished")
+    assert entry["backup"] == "20250124T020001Z"
 
 
 def test_one_faulty_source_leaves_the_others_alone(desk: Desk) -> None:

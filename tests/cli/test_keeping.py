@@ -90,7 +90,8 @@ def test_a_backup_is_forgotten_brought_back_and_pruned(bench: Bench) -> None:
     finished = bench("forget", old, "--reason", "taken by mistake")
     assert finished.code == 0
     assert f"forget  {old} (rune-engine): taken by mistake" in finished.output
-    assert "`quri-console prune` deletes them after 7 d" in finished.output
+    assert "`quri-console prune` deletes it after 7 d" in finished.output
+    assert f"`quri-console forget --undo {old}` brings it back" in finished.output
     assert bench.names() == (new,)
     assert bench("forget", "--undo", old).output == f"{old} is back.\n"
     assert bench("forget", "--undo", old).output == f"{old} had not been forgotten.\n"
@@ -102,7 +103,7 @@ def test_a_backup_is_forgotten_brought_back_and_pruned(bench: Bench) -> None:
     assert "Freed 3" in finished.output
     assert bench.kept.open().set_names() == (new,)
     finished = bench("forget", "--undo", old)
-    assert finished.code == 14
+    assert finished.code == 10
     assert "cannot be brought back" in finished.errors
 
 
@@ -197,12 +198,49 @@ def test_forget_takes_names_or_the_policy(bench: Bench, arguments: tuple[str, ..
     assert bench("forget", *arguments).code == 2
 
 
-def test_latest_is_no_name_to_forget(bench: Bench) -> None:
-    bench.kept.take({"rune-engine": "a"})
-    bench.kept.take({"rune-engine": "b"})
-    finished = bench("forget", "latest")
+def test_what_is_forgotten_already_stays_so_and_since_when_is_told(bench: Bench) -> None:
+    old, middle, _ = (bench.kept.take({"rune-engine": word}) for word in ("ab", "cd", "ef"))
+    bench.kept.forget(old)
+    mark = (bench.kept.root / f"trash/sets/{old}.toml").read_bytes()
+    finished = bench("forget", old, "--reason", "again")
+    assert finished.code == 0
+    assert finished.output == f"{old} is forgotten already, since {bench.kept.now:%Y-%m-%d %H:%M:%S} UTC.\n"
+    assert (bench.kept.root / f"trash/sets/{old}.toml").read_bytes() == mark
+    document = bench("forget", old, middle, "--json").json()
+    assert document["already_forgotten"] == [{"backup": old, "since": bench.kept.now.isoformat()}]
+    assert [choice["backup"] for choice in document["forgotten"]] == [middle]
+
+
+def test_undo_without_a_name_points_to_the_list_of_forgotten_backups(bench: Bench) -> None:
+    finished = bench("forget", "--undo")
     assert finished.code == 2
-    assert "There is no backup latest" in finished.errors
+    assert "quri-console list --all" in finished.errors
+
+
+def test_latest_can_be_forgotten_and_is_named(bench: Bench) -> None:
+    old, new = (bench.kept.take({"rune-engine": word}) for word in ("a", "b"))
+    finished = bench("forget", "latest")
+    assert (finished.code, f"forget  {new} (rune-engine)" in finished.output) == (0, True)
+    assert bench.names() == (old,)
+
+
+def test_how_a_name_begins_is_not_enough_to_forget_a_backup(bench: Bench) -> None:
+    names = [bench.kept.take({"rune-engine": word}) for word in ("a", "b")]
+    finished = bench("forget", names[0][:8])
+    assert (finished.code, names[0] in finished.errors) == (10, True)
+    assert bench.names() == tuple(names)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("forget", "{}"), ("forget", "--undo", "{}"), ("pin", "{}", "--reason", "x"), ("verify", "{}"), ("show", "{}"),
+     ("ls", "{}"), ("cat", "{}/x/y"), ("archive", "{}"), ("diff", "{}", "{}"), ("export", "{}", "x", "--to", "y")],
+)  # fmt: skip
+def test_a_backup_that_is_not_there_has_one_exit_code_in_every_command(
+    bench: Bench, arguments: tuple[str, ...]
+) -> None:
+    bench.kept.take({"rune-engine": "a"})
+    assert bench(*(argument.format("19990101T000000Z") for argument in arguments)).code == 10
 
 
 def test_what_a_safety_rule_forbids_ends_with_its_exit_code_and_the_way_on(bench: Bench) -> None:

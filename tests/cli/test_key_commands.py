@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from quri_console.clock import SystemClock
+from quri_console.repository.age import shortened
 from quri_console.repository.key_file import KEYS_FOLDER
 from quri_console.repository.local import LocalBackend
 from quri_console.repository.locks import acquire
@@ -48,8 +49,9 @@ def files_with(text: str, folder: Path) -> list[Path]:
 def test_without_options_a_repository_is_in_the_clear_and_says_how_to_encrypt(config: Path, capsys: Capture) -> None:
     made = invoke(capsys, "--config", config, "init")
     assert made.code == 0
-    assert "in the clear: whoever copies it can read it" in made.output
-    assert "--recipient age1… or --passphrase" in made.output
+    assert "in the clear.\nIt is not encrypted: whoever copies it can read it." in made.output
+    assert "`quri-console init --recipient age1…` or `quri-console init --passphrase`" in made.output
+    assert made.output.endswith("Next: `quri-console backup --dry-run`\n")
     listed = invoke(capsys, "--config", config, "key", "list")
     assert (listed.code, "in the clear" in listed.output) == (0, True)
     refused = invoke(capsys, "--config", config, "key", "rotate")
@@ -58,7 +60,7 @@ def test_without_options_a_repository_is_in_the_clear_and_says_how_to_encrypt(co
 
 
 def test_a_plain_repository_on_purpose_is_not_argued_with(config: Path, capsys: Capture) -> None:
-    assert "To encrypt" not in invoke(capsys, "--config", config, "init", "--plain").output
+    assert "To have an encrypted one" not in invoke(capsys, "--config", config, "init", "--plain").output
 
 
 def test_plain_and_encrypted_at_once_is_refused(config: Path, tmp_path: Path, capsys: Capture, alice: Holder) -> None:
@@ -108,8 +110,56 @@ def test_ways_are_added_listed_removed_and_rotated(
     assert removed.code == 0
     assert "may have copied the keys: `quri-console key rotate`" in removed.output
     lines = invoke(capsys, "--config", config, "key", "list").output.splitlines()
-    assert lines[0].split() == ["WAY", "KIND", "LABEL", "OPENED", "BY", "SINCE", "STATE"]
-    assert len(lines) == 2
+    assert lines[0].split() == ["WAY", "OPENED", "BY", "LABEL", "SINCE", "KEYS"]
+    assert lines[1].endswith("2 of 2")
+    assert lines[2].startswith("2 master keys: ")
+    assert len(lines) == 4
+
+
+def test_removing_a_way_says_that_older_archives_still_open_with_it(
+    config: Path, capsys: Capture, alice: Holder
+) -> None:
+    bob = age_holder()
+    invoke(capsys, "--config", config, "init", "--recipient", alice.way.recipient, "--recipient", bob.way.recipient)
+    removed = invoke(capsys, "--config", config, "key", "remove", bob.way.recipient)
+    assert (removed.code, "Archives made before still open with it" in removed.output) == (0, True)
+    assert removed.output.endswith("Next: `quri-console key rotate`\n")
+
+
+def test_a_way_is_removed_by_its_whole_recipient_or_as_it_is_listed(
+    config: Path, tmp_path: Path, capsys: Capture, alice: Holder
+) -> None:
+    sam, bob = ssh_holder("ed25519"), age_holder()
+    invoke(capsys, "--config", config, "init", "--recipient", alice.way.recipient)
+    for name, way in (("sam", sam.way), ("bob", bob.way)):
+        invoke(capsys, "--config", config, "key", "add", "--recipient", way.recipient, "--label", name)
+    for text in (f"{sam.way.recipient} another-comment@example", shortened(bob.way.recipient)):
+        removed = invoke(capsys, "--config", config, "key", "remove", text)
+        assert removed.code == 0, removed.errors
+    assert len(key_paths(tmp_path / "repository")) == 1
+    for text in (age_holder().way.recipient, "age1nonsense", "ssh-"):
+        refused = invoke(capsys, "--config", config, "key", "remove", text)
+        assert (refused.code, "No way in is called" in refused.errors) == (2, True)
+
+
+def test_the_ways_fit_80_columns_and_say_everything_once(
+    config: Path, capsys: Capture, alice: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    invoke(capsys, "--config", config, "init", "--recipient", alice.way.recipient)
+    label = "somebody with a long name, " * 3
+    invoke(capsys, "--config", config, "key", "add", "--recipient", age_holder().way.recipient, "--label", label)
+    lines = invoke(capsys, "--config", config, "key", "list").output.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    shown = shortened(alice.way.recipient)
+    (first,) = (line for line in lines if shown in line)
+    assert first.count(shown) == 1
+    assert any("somebody with" in line and "…" in line for line in lines)
+    assert lines[-1].startswith("1 master key, made with the repository on ")
+    document = invoke(capsys, "--config", config, "key", "list", "--json").json()
+    assert document["master_keys"] == 1
+    # two ways of one second have no order
+    assert label.strip() in [way["label"] for way in document["ways"]]
 
 
 def test_the_last_way_is_not_removed(config: Path, capsys: Capture, alice: Holder) -> None:

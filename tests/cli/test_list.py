@@ -47,7 +47,18 @@ def lines(finished: Finished) -> list[str]:
     return finished.output.splitlines()
 
 
-def test_without_a_repository_there_are_no_backups_yet(config: Path, capsys: Capture) -> None:
+def test_without_a_repository_it_is_said_how_one_is_made(config: Path, capsys: Capture) -> None:
+    finished = invoke(capsys, "--config", config, "list")
+    assert (finished.code, finished.output) == (10, "")
+    assert "There is no repository at" in finished.errors
+    assert "`quri-console init` makes one" in finished.errors
+    finished = invoke(capsys, "--config", config, "list", "--json")
+    assert (finished.code, finished.output) == (10, "")
+    assert json.loads(finished.errors)["error"]["exit_code"] == 10
+
+
+def test_an_empty_repository_has_no_backups_yet(config: Path, tmp_path: Path, capsys: Capture) -> None:
+    repository_in(tmp_path / "repository")
     (line,) = lines(invoke(capsys, "--config", config, "list"))
     assert line.startswith("No backups yet in ")
     document = invoke(capsys, "--config", config, "list", "--json").json()
@@ -102,13 +113,17 @@ def test_states_and_marks_are_words(config: Path, root: Path, capsys: Capture) -
 
 def test_forgotten_backups_are_shown_only_when_asked_for(config: Path, root: Path, capsys: Capture) -> None:
     put_forgotten(repository_in(root).backend, Forgotten(NEWER, NOW, "eva", "it is old"))
-    assert NEWER not in invoke(capsys, "--config", config, "list").output
+    output = invoke(capsys, "--config", config, "list").output
+    assert NEWER not in output
+    assert "1 forgotten backup is hidden: `quri-console list --all` shows it." in output
+    assert invoke(capsys, "--config", config, "list", "--json").json()["hidden_forgotten"] == 1
     assert [one["name"] for one in invoke(capsys, "--config", config, "list", "--json").json()["backups"]] == [
         "20250124T020000Z"
     ]
     shown = lines(invoke(capsys, "--config", config, "list", "--all"))[1]
     assert shown.startswith(NEWER)
     assert shown.endswith("forgotten")
+    assert "hidden" not in invoke(capsys, "--config", config, "list", "--all").output
 
 
 def test_a_repository_of_forgotten_backups_alone_is_not_called_empty(
@@ -116,7 +131,9 @@ def test_a_repository_of_forgotten_backups_alone_is_not_called_empty(
 ) -> None:
     name = write_backup(tmp_path / "repository")
     put_forgotten(repository_in(tmp_path / "repository").backend, Forgotten(name, NOW, "eva", "it is old"))
-    assert "No backups but forgotten ones (1, see --all)" in invoke(capsys, "--config", config, "list").output
+    output = invoke(capsys, "--config", config, "list").output
+    assert output.startswith("All backups in ")
+    assert "`quri-console list --all`" in output
 
 
 def test_damage_is_named_with_its_reason_and_hides_nothing(config: Path, root: Path, capsys: Capture) -> None:
@@ -153,6 +170,27 @@ def test_many_canisters_are_counted_rather_than_named(config: Path, tmp_path: Pa
     assert "canister-5 +3" in invoke(capsys, "--config", config, "list").output
 
 
+@pytest.mark.parametrize("columns", [40, 60, 80, 100, 200])
+def test_no_line_is_longer_than_the_terminal(
+    config: Path, root: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    backend = repository_in(root).backend
+    for kind in ("pin", "hold"):
+        put_mark(backend, NEWER, kind, NOW_NS, {"reason": "release", "by": "eva"})  # type: ignore[arg-type]
+    put_mark(backend, NEWER, "verification", NOW_NS, {"ok": False, "scope": "data"})
+    many = {(f"a-canister-with-a-long-name-{n}", RUNE_ENGINE): MadeUpState() for n in range(1)} | BOTH
+    write_backup(root, many, at=AT + timedelta(days=9))
+    begin_backup(repository_in(root), AT + timedelta(days=10), operation="backup-7")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = lines(invoke(capsys, "--config", config, "list"))
+    assert max(map(len, shown)) <= columns
+    # what matters most is there however narrow it is
+    headings = shown[0].split()
+    assert {"BACKUP", "STATE"} <= set(headings)
+    assert ("CANISTERS" in headings, "MARKS" in headings) == (columns >= 60, columns >= 80)
+    assert ("NEW" in headings) == (columns >= 100)
+
+
 @pytest.mark.parametrize("verb", [("list",), ("list", "--json"), ("status",)])
 def test_listing_loads_nothing_heavy(tmp_path: Path, verb: tuple[str, ...]) -> None:
     import asyncio
@@ -175,6 +213,7 @@ def test_listing_loads_nothing_heavy(tmp_path: Path, verb: tuple[str, ...]) -> N
         f"code = run(['--config', {str(config)!r}, *{verb!r}])\n"
         f"loaded = [name for name in {HEAVY!r} if name in sys.modules]\n"
         "loaded += [name for name in sys.modules if name.startswith('quri_console.ic')]\n"
+        f"loaded += ['asyncio'] if {verb[0]!r} == 'list' and 'asyncio' in sys.modules else []\n"
         "print(json.dumps([code, loaded]), file=sys.stderr)"
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}

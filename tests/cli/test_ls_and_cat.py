@@ -6,12 +6,13 @@ import os
 import pty
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from quri_console.cli.main import run
-from tests.support.backups import INTERFACE, REGISTRY, RUNE_ENGINE, MadeUpState, repository_in, write_backup
+from tests.support.backups import AT, INTERFACE, REGISTRY, RUNE_ENGINE, MadeUpState, repository_in, write_backup
 from tests.support.command import invoke, write_config
 
 Capture = pytest.CaptureFixture[str]
@@ -55,6 +56,42 @@ def test_what_ls_cannot_list_has_its_exit_code(config: Path, capsys: Capture, pa
     assert invoke(capsys, "--config", config, "ls", path).code == code
 
 
+def test_backup_and_canister_may_be_words_of_their_own(config: Path, capsys: Capture) -> None:
+    listed = invoke(capsys, "--config", config, "ls", "latest", "rune-engine")
+    assert listed == invoke(capsys, "--config", config, "ls", "latest/rune-engine")
+    assert "registry" not in listed.output
+    for words in (("latest", "rune-engine", "interface.did"), ("latest/rune-engine", "interface.did")):
+        assert cat(config, *words).stdout == INTERFACE
+
+
+def test_latest_is_the_newest_backup_that_holds_the_canister(config: Path, tmp_path: Path, capsys: Capture) -> None:
+    newer = write_backup(tmp_path / "repository", at=AT + timedelta(days=8))
+    assert "20250124T020000Z/registry/" in invoke(capsys, "--config", config, "ls", "latest/registry").output
+    assert f"{newer}/rune-engine/" in invoke(capsys, "--config", config, "ls", "latest/rune-engine").output
+    target = tmp_path / "interface.did"
+    finished = invoke(capsys, "--config", config, "cat", "latest/registry/interface.did", "-o", target)
+    assert "of 20250124T020000Z/registry/interface.did into" in finished.output
+
+
+@pytest.mark.parametrize("arguments", [("ls", "live/rune-engine"), ("ls", "live"), ("cat", "live/rune-engine/x"),
+                                       ("show", "live:rune-engine"), ("verify", "live/rune-engine")])  # fmt: skip
+def test_live_is_no_backup_and_the_way_on_is_named(config: Path, capsys: Capture, arguments: tuple[str, ...]) -> None:
+    finished = invoke(capsys, "--config", config, *arguments)
+    assert finished.code == 2
+    assert "is the canister as it is on chain" in finished.errors
+    assert "quri-console diff latest/" in finished.errors
+
+
+@pytest.mark.parametrize("verb", ["show", "ls", "verify", "forget", "pin", "archive"])
+def test_the_id_of_an_operation_is_told_from_a_backups_name(config: Path, capsys: Capture, verb: str) -> None:
+    operation = "20250124T020000Z-restore-1f3a"
+    more = ("--reason", "x") if verb == "pin" else ()
+    finished = invoke(capsys, "--config", config, verb, operation, *more)
+    assert finished.code == 10
+    assert "is the id of an operation, not a backup" in finished.errors
+    assert f"quri-console operations show {operation}" in finished.errors
+
+
 def test_a_pipe_gets_the_very_bytes(config: Path) -> None:
     assert cat(config, "latest/rune-engine/wasm_memory.bin").stdout == STATE.heap
     assert cat(config, f"latest/{RUNE_ENGINE.to_str()}/interface.did").stdout == INTERFACE
@@ -89,7 +126,8 @@ def test_a_terminal_gets_text_with_its_tricks_spelt_out_and_nothing_binary(tmp_p
     write_backup(tmp_path / "repository", interface=EVIL)
     config = write_config(tmp_path)
     shown = at_a_terminal(config, "latest/rune-engine/interface.did")
-    assert shown == "service : {} // \\e[2J\\u{202e}�\r\n"
+    # which backup `latest` was is said to people, and on standard error
+    assert shown == "20250124T020000Z/rune-engine/interface.did\r\nservice : {} // \\e[2J\\u{202e}�\r\n"
     assert cat(config, "latest/rune-engine/interface.did").stdout == EVIL
     refused = at_a_terminal(config, "latest/rune-engine/wasm_module.bin")
     assert "is binary, so it is not shown at a terminal" in refused

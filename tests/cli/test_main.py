@@ -1,5 +1,6 @@
 """The command line's front: version, help, completion, exit codes, and failures in words."""
 
+import json
 import os
 import pty
 import re
@@ -13,7 +14,9 @@ import pytest
 import quri_console
 from quri_console.cli.main import COMMANDS, cli
 from quri_console.errors import QuriError
+from tests.support.backups import write_backup
 from tests.support.command import invoke
+from tests.support.command import write_config as write_repository_config
 from tests.support.fleets import write_config
 
 
@@ -145,11 +148,82 @@ def test_completion_knows_our_commands() -> None:
     assert "plain,status" in finished.stdout
 
 
-def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m quri_console --help | head -c 1"
-    finished = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
-    assert "Traceback" not in finished.stderr
-    assert "BrokenPipe" not in finished.stderr
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--help",
+        "list --help",
+        "list",
+        "list --json",
+        "show",
+        "ls latest",
+        "cat latest/rune-engine/wasm_memory.bin",
+        "verify --all",
+        "diff latest latest",
+        "operations list",
+    ],
+)
+def test_a_reader_that_goes_away_ends_a_command_quietly(tmp_path: Path, arguments: str) -> None:
+    write_backup(tmp_path / "repository")
+    config = write_repository_config(tmp_path)
+    # `true` reads nothing: the pipe is closed before the first byte, however little a command writes
+    script = f"{sys.executable} -m quri_console --config {config} {arguments} | true; echo ${{PIPESTATUS[0]}}"
+    finished = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert finished.stdout == "141\n"
+    # progress is no complaint
+    assert not any(word in finished.stderr for word in ("Traceback", "BrokenPipe", "Error", "Exception"))
+
+
+def test_a_closed_pipe_for_errors_ends_quietly_as_well(tmp_path: Path) -> None:
+    script = f"{sys.executable} -m quri_console nope 2>&1 | true; echo ${{PIPESTATUS[0]}}"
+    finished = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert (finished.stdout, finished.stderr) == ("141\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "what"),
+    [
+        (("status", "--nope", "--json"), 2, "No such option"),
+        (("list", "--json", "more"), 2, "unexpected extra argument"),
+        (("show", "19990101T000000Z", "--json"), 10, "There is no backup 19990101T000000Z"),
+        (("ls", "latest/nobody", "--json"), 2, "holds nobody"),
+        (("forget", "--undo", "--json"), 2, "--undo needs the names"),
+        (("nope", "--json"), 2, "there is no command"),
+    ],
+)
+def test_with_json_a_failure_is_one_json_object_on_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: tuple[str, ...], code: int, what: str
+) -> None:
+    write_backup(tmp_path / "repository")
+    config = write_repository_config(tmp_path)
+    finished = invoke(capsys, "--config", config, *arguments)
+    assert (finished.code, finished.output, finished.errors.count("\n")) == (code, "", 1)
+    error = json.loads(finished.errors)["error"]
+    assert set(error) == {"what", "why", "next_step", "exit_code"}
+    assert what in error["what"]
+    assert error["exit_code"] == code
+    plain = invoke(capsys, "--config", config, *(word for word in arguments if word != "--json"))
+    assert (plain.code, plain.errors.startswith(("Error: ", "Usage: "))) == (code, True)
+
+
+def test_json_behind_two_dashes_is_an_argument(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    finished = invoke(capsys, "--config", write_repository_config(tmp_path), "show", "--", "--json")
+    assert finished.errors.startswith("Error: ")
+
+
+def test_a_bug_is_json_too_with_its_traceback_only_for_debug(
+    capsys: pytest.CaptureFixture[str], broken_command: str
+) -> None:
+    finished = invoke(capsys, broken_command, "--json")
+    error = json.loads(finished.errors)["error"]
+    assert (finished.code, error["exit_code"], "traceback" in error) == (2, 2, False)  # it has no such option
+    from quri_console.cli.output import show_error
+
+    capsys.readouterr()
+    show_error(QuriError("it \x1b[2J broke", why="the disk\nis full"), debug=True, as_json=True)
+    written = capsys.readouterr().err
+    assert (written.count("\n"), "\x1b" in written) == (1, False)
+    assert "QuriError" in json.loads(written)["error"]["traceback"]
 
 
 def in_terminal(*arguments: str, environment: dict[str, str] | None = None) -> str:

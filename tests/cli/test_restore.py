@@ -1,78 +1,22 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from quri_console.console import Console
 from quri_console.effects.replay import left_stopped
-from quri_console.ic.agent import Agent
-from quri_console.ic.encoding import candid
-from quri_console.ic.encoding.candid import Types
-from quri_console.ic.encoding.principal import parse_principal
-from quri_console.ic.identity import load_identity
-from quri_console.localnet.canister import Canister, RunState
-from quri_console.localnet.demo_fleet import FLEET
+from quri_console.localnet.canister import RunState
 from quri_console.localnet.faults import Delay, FaultRule
-from tests.support.operator_command import Operator, operator_on_fleet
+from tests.support.damaged_canister import CANISTER, CONFIRM, NAME, Scene, damaged_canister
 from tests.support.runners import kill_runner
-
-NAME = "rune-engine"
-CANISTER = parse_principal(next(item.id for item in FLEET if item.name == NAME))
-CONFIRM = ("--confirm", f"local/{NAME}")
-
-
-class Scene:
-    """An operator with a backup of a canister that was damaged since, and the canister's own answers."""
-
-    def __init__(self, operator: Operator, agent: Agent) -> None:
-        self.operator = operator
-        self.agent = agent
-        self.good = self.bad = 0
-
-    @property
-    def on_network(self) -> Canister:
-        return self.operator.net.network.subnet.get(CANISTER.bytes)
-
-    @property
-    def console(self) -> Console:
-        return Console.open(config_path=self.operator.config)
-
-    async def digest(self) -> int:
-        """What the canister itself says its data is."""
-        reply = await self.agent.query(CANISTER, "digest", candid.encode([], []))
-        return int(candid.decode(reply, [Types.Nat64])[0])
-
-    async def damage(self) -> None:
-        await self.agent.update(CANISTER, "corrupt", candid.encode([Types.Nat], [3]))
-        self.bad = await self.digest()
-        assert self.bad != self.good
-
-    async def started(self, phase: str, *arguments: str) -> str:
-        """Begin a command and kill it once its operation is in a phase; the operation's folder."""
-        process = await self.operator.start(*arguments, "--json")
-        assert process.stderr is not None
-        while f'"phase": "{phase}"'.encode() not in await process.stderr.readline():
-            pass
-        process.send_signal(signal.SIGKILL)
-        await process.communicate()
-        return self.console.follow("latest").id
 
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    async with operator_on_fleet(tmp_path) as operator:
-        identity = load_identity(tmp_path / "controller.pem")
-        async with Agent(operator.net.url, root_key=operator.net.root_key, identity=identity) as agent:
-            opened = Scene(operator, agent)
-            opened.good = await opened.digest()
-            backup = await operator("backup", NAME)
-            assert backup.code == 0, backup.errors
-            await opened.damage()
-            yield opened
+    async with damaged_canister(tmp_path) as opened:
+        yield opened
 
 
 async def test_dry_run_restore_read_back_roll_back(scene: Scene) -> None:
@@ -228,6 +172,7 @@ async def test_an_operation_whose_runner_died_stands_in_the_way_until_it_is_abor
         refused = await scene.operator(*arguments)
         assert refused.code == 14, refused.errors
         assert f"operations resume {operation}" in refused.errors
+        assert f"stopped {NAME} ({CANISTER.to_str()}) and has not started it again" in refused.errors
     aborted = await scene.operator("operations", "abort", operation)
     assert aborted.code == 130, aborted.errors
     assert await scene.digest() == scene.bad

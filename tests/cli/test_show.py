@@ -63,13 +63,46 @@ def test_everything_that_was_recorded_is_told(config: Path, tmp_path: Path, caps
     assert found["measured bill"] == ["400 M cycles (400,000,000)"] * 2
     assert found["heap"] == ["128 KiB"] * 2
     assert found["stable memory"] == ["64 KiB", "0 B"]
-    assert found["chunk store"] == ["1 chunks", "0 chunks"]
+    assert found["chunk store"] == ["1 chunk", "0 chunks"]
     assert found["controllers"] == [CONTROLLER.to_str()] * 2
-    assert found["freezing threshold"] == ["30 d"] * 2
+    assert "freezing threshold" not in found
+    assert found["other settings"] == ["the network's defaults (--all shows them)"] * 2
     assert found["log visibility"] == [f"allowed viewers {CONTROLLER.to_str()}"] * 2
     assert found["interface"] == ["interface.did"] * 2
     assert found["export"] == ["none: it offers none"] * 2
     assert found["warning"] == ["take care"] * 2
+
+
+def test_settings_with_default_values_are_shown_when_all_is_asked_for(
+    config: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    write_backup(tmp_path / "repository", BOTH)
+    found = facts(invoke(capsys, "--config", config, "show", "--all").output)
+    assert found["freezing threshold"] == ["30 d"] * 2
+    assert found["log visibility"] == [f"allowed viewers {CONTROLLER.to_str()}"] * 2
+    assert "other settings" not in found
+
+
+def test_at_80_columns_no_line_is_longer_and_no_id_is_broken(
+    config: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_backup(tmp_path / "repository", BOTH, warnings=("take care of this one " * 9,))
+    monkeypatch.setenv("COLUMNS", "80")
+    output = invoke(capsys, "--config", config, "show").output
+    assert max(map(len, output.splitlines())) <= 80 + len(str(tmp_path))  # the repository's path is one word
+    assert CONTROLLER.to_str() in output
+    assert MadeUpState().module_hash().hex() in output
+
+
+def test_a_canister_may_be_named_behind_a_slash_or_a_blank(config: Path, tmp_path: Path, capsys: Capture) -> None:
+    older = write_backup(tmp_path / "repository", BOTH)
+    newer = write_backup(tmp_path / "repository", at=AT + timedelta(days=8))
+    for arguments in (("latest", "registry"), ("latest/registry",), (older, "registry"), (f"{older}/registry",)):
+        output = invoke(capsys, "--config", config, "show", *arguments).output
+        assert output.startswith(f"{older}  whole\n")
+        assert "rune-engine" not in output
+    assert invoke(capsys, "--config", config, "show").output.startswith(newer)
+    assert invoke(capsys, "--config", config, "show", f"{newer}/registry").code == 2
 
 
 def test_one_canister_is_shown_alone(config: Path, tmp_path: Path, capsys: Capture) -> None:

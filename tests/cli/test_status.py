@@ -65,6 +65,25 @@ def test_a_table_with_every_reason(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "\x1b" not in finished.output
 
 
+@pytest.mark.parametrize("columns", [80, 60, 45])
+def test_no_line_is_wider_than_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    config = young_history(tmp_path)
+    config.write_text(config.read_text().replace("canisters.registry", f"canisters.{'registry-' * 4}of-runes"))
+    finished = invoke(capsys, "--config", config, "status")
+    assert finished.code == 0
+    assert [line for line in finished.output.splitlines() if len(line) > columns] == []
+    assert "somebody starts it" in " ".join(finished.output.split())
+    assert {"Canister", "Health", "Cycles", "Runway", "Seen"} <= set(finished.output.split())
+
+
+def test_a_pipe_gets_every_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    heading = invoke(capsys, "--config", young_history(tmp_path), "status").output.splitlines()[1]
+    assert ("Memory" in heading, heading.split()[-2:]) == (True, ["24", "h"])
+
+
 def test_json_is_exact(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     finished = invoke(capsys, "--config", young_history(tmp_path), "status", "--json")
     assert finished.code == 0

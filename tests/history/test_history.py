@@ -30,7 +30,7 @@ samples = st.builds(
     Sample,
     canister_id=st.just(RUNE),
     at_ns=st.integers(min_value=0, max_value=(1 << 63) - 1),
-    origin=st.sampled_from(["query", "update", "public", ""]),
+    origin=st.sampled_from(["query", "update", "public", "blackhole", "imported", ""]),
     status=st.sampled_from(["running", "stopping", "stopped", None]),
     cycles=amounts,
     reserved_cycles=amounts,
@@ -40,6 +40,9 @@ samples = st.builds(
     module_hash=st.none() | st.binary(min_size=32, max_size=32),
     settings=texts.filter(lambda text: text is None or "\x00" not in text),
     latency_ms=st.none() | st.floats(min_value=0, max_value=1e6),
+    snapshots=st.none() | st.integers(min_value=0, max_value=10),
+    chunk_store_bytes=st.none() | st.integers(min_value=0, max_value=1 << 40),
+    clock_skew_seconds=st.none() | st.floats(min_value=-1e6, max_value=1e6),
     error_kind=st.sampled_from([None, "unreachable", "not authorised"]),
     error=texts.filter(lambda text: text is None or "\x00" not in text),
 )

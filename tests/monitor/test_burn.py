@@ -1,10 +1,24 @@
 """Burn and runway: no top-up, order of magnitude or balance may bend them."""
 
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quri_console.monitor.burn import burn_per_day, observed_burn_per_day, runway_seconds
+from quri_console.monitor.burn import (
+    BurnEstimate,
+    Runway,
+    burn_per_day,
+    effective_freezing_limit,
+    estimate_burn,
+    observed_burn_per_day,
+    runway,
+    runway_seconds,
+)
+from quri_console.monitor.windows import Segment, segments_of_series
 
 SECOND = 1_000_000_000
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
@@ -94,3 +108,158 @@ def test_more_burn_never_looks_like_less(series: list[tuple[int, int]], more: in
     slow, fast = observed_burn_per_day(steady), observed_burn_per_day(faster)
     assert (fast is None) == (slow is None)
     assert fast is None or slow is None or fast >= slow
+
+
+# --- the estimate over windows ---
+
+NOW = 20_000 * DAY
+
+
+def hourly(*rates: float, until_ns: int = NOW) -> tuple[Segment, ...]:
+    """An hour each at so many cycles a day, the last ending at `until_ns`."""
+    begin = until_ns - len(rates) * HOUR
+    return tuple(
+        Segment(begin + index * HOUR, begin + (index + 1) * HOUR, round(rate / 24), HOUR)
+        for index, rate in enumerate(rates)
+    )
+
+
+def estimate(past: Sequence[Segment], idle: int | None = None) -> BurnEstimate:
+    burn = estimate_burn(past, now_ns=NOW, idle_burn_per_day=idle)
+    assert burn is not None
+    return burn
+
+
+def test_a_new_canister_burns_its_idle_burn_and_says_so() -> None:
+    burn = estimate([], 500)
+    assert (burn.expected_per_day, burn.alert_per_day, burn.idle_only, burn.observed_seconds) == (500, 500, True, 0)
+    assert estimate_burn([], now_ns=NOW) is None
+
+
+def test_the_first_minutes_are_enough_for_an_estimate() -> None:
+    burn = estimate([Segment(NOW - 10 * MINUTE, NOW, 10, 10 * MINUTE)], 500)
+    assert (burn.expected_per_day, burn.alert_per_day, burn.idle_only) == (1440, 1440, False)
+
+
+def test_the_alert_burn_sees_a_step_that_the_expected_burn_does_not() -> None:
+    burn = estimate(hourly(*[24_000] * 24 * 11, *[72_000] * 24 * 3))
+    assert burn.expected_per_day == pytest.approx(24_000 * 20 / 14, rel=0.01)
+    assert burn.alert_per_day == 72_000
+
+
+def test_the_alert_burn_remembers_a_busy_week_before_quiet_days() -> None:
+    burn = estimate(hourly(*[48_000] * 24 * 10, *[2_400] * 24 * 4))
+    assert burn.alert_per_day == burn.expected_per_day > 30_000
+
+
+def test_what_is_older_than_two_weeks_does_not_count() -> None:
+    old = hourly(*[10**9] * 24, until_ns=NOW - 15 * DAY)
+    assert estimate((*old, *hourly(*[24_000] * 48))) == estimate(hourly(*[24_000] * 48))
+
+
+def test_one_busy_hour_does_not_stand_for_a_window_that_was_not_seen() -> None:
+    burn = estimate((*hourly(*[24_000] * 240, until_ns=NOW - 84 * HOUR), *hourly(240_000)))
+    assert burn.windows[0].per_day is None
+    assert burn.alert_per_day < 26_000
+
+
+def test_no_window_is_below_the_idle_burn() -> None:
+    burn = estimate(hourly(*[24_000] * 48), 100_000)
+    assert (burn.expected_per_day, burn.alert_per_day, burn.idle_only) == (100_000, 100_000, False)
+
+
+def test_the_runway_is_the_pessimistic_one() -> None:
+    burn = estimate(hourly(*[24_000] * 24 * 11, *[72_000] * 24 * 3))
+    assert runway(180_000, 108_000, burn) == Runway(86_400, 2.5 * 86_400)
+    assert runway(36_000, 108_000, burn) == Runway(0, 0.5 * 86_400)
+    assert runway(0, 0, burn) == Runway(0, 0)
+
+
+def test_a_runway_without_end_or_facts_is_unknown() -> None:
+    assert runway(10, 5, None) == Runway(None, None)
+    assert runway(10, None, estimate(hourly(*[24] * 48))).to_freeze_seconds is None
+    assert runway(10**38, 0, estimate(hourly(*[0] * 48))) == Runway(None, None)
+    assert runway_seconds(10**38, 0, 1e-320) is None
+
+
+def test_reserved_cycles_pay_before_the_balance_freezes() -> None:
+    assert effective_freezing_limit(100, 30) == 70
+    assert effective_freezing_limit(100, 300) == 0
+    assert effective_freezing_limit(100, None) == 100
+
+
+pasts = st.lists(
+    st.tuples(st.integers(0, 30 * DAY), st.integers(1, 10 * DAY), st.integers(0, 10**30), st.booleans()), max_size=40
+).map(
+    lambda parts: [
+        Segment(NOW - age - long, NOW - age, 0 if rose else burnt, 0 if rose else long, burnt if rose else 0)
+        for age, long, burnt, rose in parts
+    ]
+)
+idle_burns = st.none() | st.integers(0, 10**30)
+
+
+@given(pasts, idle_burns)
+def test_an_estimate_is_a_number_and_the_alert_burn_is_never_the_smaller(past: list[Segment], idle: int | None) -> None:
+    burn = estimate_burn(past, now_ns=NOW, idle_burn_per_day=idle)
+    if burn is not None:
+        assert (idle or 0) <= burn.expected_per_day <= burn.alert_per_day < float("inf")
+        last = runway(10**32, 10**20, burn)
+        for seconds in (last.to_freeze_seconds, last.to_empty_seconds):
+            assert seconds is None or 0 <= seconds < float("inf")
+
+
+@given(pasts, idle_burns, st.randoms(use_true_random=False))
+def test_the_order_of_segments_means_nothing(past: list[Segment], idle: int | None, chance: random.Random) -> None:
+    mixed = list(past)
+    chance.shuffle(mixed)
+    first, second = (estimate_burn(some, now_ns=NOW, idle_burn_per_day=idle) for some in (past, mixed))
+    assert first == second
+
+
+@given(pasts, st.integers(-1000, 1000))
+def test_the_estimate_moves_with_the_clock(past: list[Segment], hours: int) -> None:
+    moved = [replace(part, start_ns=part.start_ns + hours * HOUR, end_ns=part.end_ns + hours * HOUR) for part in past]
+    assert estimate_burn(moved, now_ns=NOW + hours * HOUR) == estimate_burn(past, now_ns=NOW)
+
+
+@given(pasts, st.integers(2, 10**6))
+def test_the_estimate_scales_with_the_cycles(past: list[Segment], factor: int) -> None:
+    burn = estimate_burn(past, now_ns=NOW)
+    scaled = estimate_burn([replace(part, burnt=part.burnt * factor) for part in past], now_ns=NOW)
+    if burn is None or scaled is None:
+        assert scaled is burn
+    else:
+        assert scaled.expected_per_day == pytest.approx(burn.expected_per_day * factor)
+        assert scaled.alert_per_day == pytest.approx(burn.alert_per_day * factor)
+
+
+@given(histories, st.integers(2, 1000))
+def test_the_same_burn_in_more_time_is_a_slower_one(series: list[tuple[int, int]], factor: int) -> None:
+    burn = observed_burn_per_day(series)
+    slower = observed_burn_per_day([(at * factor, cycles) for at, cycles in series])
+    assert burn is None or slower == pytest.approx(burn / factor)
+
+
+@given(pasts, st.data())
+def test_more_burn_in_one_segment_lowers_neither_estimate(past: list[Segment], data: st.DataObject) -> None:
+    burning = [index for index, part in enumerate(past) if part.elapsed_ns]
+    if not burning:
+        return
+    index = data.draw(st.sampled_from(burning))
+    more = [replace(part, burnt=part.burnt + 10**29) if place == index else part for place, part in enumerate(past)]
+    before, after = estimate_burn(past, now_ns=NOW), estimate_burn(more, now_ns=NOW)
+    assert (before is None) == (after is None)
+    if before is not None and after is not None:
+        assert after.expected_per_day >= before.expected_per_day
+        assert after.alert_per_day >= before.alert_per_day
+
+
+@given(histories, st.data())
+def test_a_top_up_changes_nothing_but_its_own_interval(series: list[tuple[int, int]], data: st.DataObject) -> None:
+    index = data.draw(st.integers(1, len(series) - 1))
+    topped = [(at, cycles + (10**39 if place >= index else 0)) for place, (at, cycles) in enumerate(series)]
+    before, after = segments_of_series(series), segments_of_series(topped)
+    assert before[: index - 1] == after[: index - 1]
+    assert before[index:] == after[index:]
+    assert (after[index - 1].burnt, after[index - 1].elapsed_ns) == (0, 0)

@@ -19,7 +19,8 @@ from quri_console.localnet.faults import (
     ForgedCertificate,
     Refuse,
 )
-from quri_console.monitor.poll import Poller, sample_canister
+from quri_console.monitor.poll import Poller
+from quri_console.monitor.sources import PollTarget, sample_canister
 from quri_console.service.connect import connect
 from quri_console.service.session import Session
 from tests.support.watched import Watched, watched_network
@@ -29,7 +30,7 @@ def poller(watched: Watched, *ids: str, deadline: float = 20.0, concurrency: int
     session: Session = watched.session
     return Poller(
         lambda: connect(session.network, session.config.identity("poll"), session.clock),
-        ids or watched.ids,
+        [PollTarget(canister_id) for canister_id in ids or watched.ids],
         clock=SystemClock(),
         concurrency=concurrency,
         deadline_seconds=deadline,
@@ -86,7 +87,7 @@ async def test_an_older_network_is_asked_by_update(tmp_path: Path) -> None:
     async with watched_network(tmp_path, count=1) as watched:
         identity = load_identity(tmp_path / "controller.pem")
         async with OlderNetwork(watched.net.url, root_key=watched.net.root_key, identity=identity) as agent:
-            sample = await sample_canister(agent, watched.ids[0], SystemClock())
+            sample = await sample_canister(agent, PollTarget(watched.ids[0]), SystemClock())
     assert (sample.origin, sample.status, sample.error) == ("update", "running", None)
 
 

@@ -30,7 +30,11 @@ def test_a_canister_that_cannot_be_backed_up_says_why_and_what_next() -> None:
     for part in ("rune\\e: cannot be backed up", "not a controller", "Why: asked", "Next: Add it."):
         assert part in text
     assert "\x1b" not in text
-    assert backup_plan_json(PLAN)["canisters"][0]["problem"] == {"what": "not a controller", "why": "asked"}
+    assert backup_plan_json(PLAN)["canisters"][0]["problem"] == {
+        "what": "not a controller",
+        "why": "asked",
+        "next": "Add it.",
+    }
 
 
 def test_a_page_with_a_title_of_its_own_names_only_the_repository() -> None:

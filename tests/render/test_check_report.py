@@ -54,6 +54,23 @@ def test_an_unfinished_reading_says_how_far_it_came_and_how_to_go_on() -> None:
     assert "Nothing is damaged so far." in shown
 
 
+def test_without_the_key_never_is_nothing_damaged() -> None:
+    problem = WrongKey("No key was given", why="Its ways in: alice.", next_step="Set `identity`.")
+    shown = text(replace(WHOLE, key_problem=problem))
+    assert "Nothing is damaged" not in shown
+    assert "Only the structure was checked" in shown
+    assert "Next: Set `identity`. Then run the check again." in shown
+    damaged = text(replace(WHOLE, key_problem=problem, damages=(DAMAGE,)))
+    assert "Only the structure was checked" in damaged
+    assert "Damaged or missing: 1 object" in damaged
+
+
+def test_one_pack_is_not_said_to_be_several() -> None:
+    one = DataSummary(1, 500, 900, round_packs=1, total_packs=1, stopped_early=False)
+    assert "1 pack read (500 B" in text(replace(WHOLE, data=one))
+    assert "0 of 1 pack read" in text(replace(WHOLE, data=replace(one, round_packs=0, stopped_early=True)))
+
+
 def test_a_later_run_says_what_the_round_has_read_in_all() -> None:
     data = DataSummary(5, 500, 900, round_packs=70, total_packs=70, stopped_early=False)
     assert "5 packs read (500 B, 900 B inside); 70 of 70 in all" in text(replace(WHOLE, data=data))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
+from dataclasses import dataclass, replace
 
 import pytest
 
-from quri_console.monitor.fleet import CanisterView, FleetStatus, Health
+from quri_console.monitor.fleet import CanisterView, Finding, FleetStatus, Health
 from quri_console.render.detail import MANY_SAMPLES, banner_spans, burn_sentence, detail_lines
 from quri_console.render.spans import plain
 from tests.support.fleets import HEALTHY, NEVER_SEEN, NOW_NS, SECOND, fleet, view
@@ -22,7 +23,11 @@ def banner(picture: FleetStatus | None, now_ns: int = NOW_NS, **badges: bool) ->
     [
         (None, NOW_NS, "reading the history"),
         (fleet(HEALTHY), NOW_NS, "1 healthy · polled every 1 m"),
-        (fleet(HEALTHY, view(health=Health("critical", ("why",)))), NOW_NS, "1 critical 1 healthy"),
+        (
+            fleet(HEALTHY, view(health=Health("critical", (Finding("stopped", "critical", "why"),)))),
+            NOW_NS,
+            "1 critical 1 healthy",
+        ),
         (fleet(NEVER_SEEN), NOW_NS, "1 unknown · no sample yet"),
         (fleet(HEALTHY), NOW_NS + 300 * SECOND, "last answer 5 m ago or more"),
         (fleet(HEALTHY, notice="evil\x1b[2J"), NOW_NS, "evil\\e[2J"),
@@ -70,6 +75,22 @@ def test_a_stale_canister_says_how_old_and_why() -> None:
     shown = detail(view(stale=True, sampled_at_ns=NOW_NS - 7200 * SECOND, error="refused"))
     assert "STALE, 2 h old" in shown
     assert "refused" in shown
+
+
+@dataclass(frozen=True)
+class Snapshotted(CanisterView):
+    """A picture that knows what snapshots take."""
+
+    snapshot_bytes: int | None = None
+
+
+def test_snapshots_on_chain_are_said_with_what_they_take() -> None:
+    fields = {field.name: getattr(HEALTHY, field.name) for field in dataclasses.fields(HEALTHY)}
+    fields.pop("snapshot_bytes", None)
+    assert "3 MiB of snapshots on chain." in detail(Snapshotted(**fields, snapshot_bytes=3 << 20)).splitlines()
+    for none in (None, 0):
+        assert "snapshots" not in detail(Snapshotted(**fields, snapshot_bytes=none))
+    assert "snapshots" not in detail(HEALTHY)
 
 
 def test_a_young_history_is_drawn_sample_by_sample_and_a_long_one_as_a_day() -> None:

@@ -48,6 +48,28 @@ def test_a_restore_that_is_done_says_how_to_undo_it_and_what_to_press() -> None:
         assert part in text
 
 
+def test_a_restore_that_is_done_says_what_the_canister_has_and_until_when_the_way_back_is_open() -> None:
+    result = {"source": "x", "safety_snapshot": "00ff", "state": "the restored state", "canister": "aaaaa-aa"}
+    text = shown(Outcome(ExitCode.OK, 0, "restored", result=result))
+    assert "It has the restored state." in text
+    assert "kept on chain until you roll back or delete it" in text
+    assert "icp canister snapshot delete aaaaa-aa 00ff" in text
+
+
+def test_a_rollback_that_is_done_says_how_to_undo_it_and_its_state_once() -> None:
+    result = {"rolled_back": "op-0", "safety_snapshot": "00", "state": "the state before op-0", "status": "stopped"}
+    text = shown(Outcome(ExitCode.OK, 0, "pig has the state before op-0 again", result=result))
+    assert "To undo it: quri-console rollback op-1" in text
+    assert text.count("the state before op-0") == 1
+    assert "It is stopped now." in text
+
+
+def test_a_restore_into_a_canister_without_module_promises_no_way_back() -> None:
+    text = shown(Outcome(ExitCode.OK, 0, "restored", result={"source": "x", "safety_snapshot": None}))
+    assert "There is no way back" in text
+    assert "rollback" not in text
+
+
 def test_a_failure_says_why_and_what_next() -> None:
     text = shown(Outcome(ExitCode.FAILED, 0, "broken", "because", "do this"))
     for part in ("Not done: broken", "Why: because", "Next: do this", "Esc leads back"):

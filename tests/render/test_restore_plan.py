@@ -9,7 +9,7 @@ import pytest
 from quri_console.ic.encoding.principal import parse_principal
 from quri_console.render.restore_plan import restore_plan_lines
 from quri_console.render.spans import plain, wrap_lines
-from quri_console.restore.plan import Check, Difference, LiveState, RestorePlan, Source, Step
+from quri_console.restore.plan import Check, Difference, LiveState, NotCompared, RestorePlan, Source, Step
 from tests.support.fleets import NOW_NS, RUNE, SECOND
 
 HOUR_NS = 3600 * SECOND
@@ -46,13 +46,15 @@ def shown(plan: RestorePlan, *, titled: bool = True) -> str:
 def test_the_backups_age_and_the_loss_come_before_everything_else() -> None:
     first, second = shown(PLAN, titled=False).splitlines()[:2]
     assert "5 h old, taken 2025-06-15" in first
-    assert "whatever was written in these 5 h" in second
+    assert "whatever was written in the last 5 h" in second
 
 
 @pytest.mark.parametrize(
     ("plan", "words"),
     [
-        (PLAN, "all 1 passed"),
+        (PLAN, "checks    1 passed"),
+        (replace(PLAN, checks=PLAN.checks * 2), "checks    all 2 passed"),
+        (replace(PLAN, not_compared=(NotCompared("Memory: no\x1b.", "diff a b"),)), "Memory: no\\e.\n    diff a b\n"),
         (PLAN, "down for ≈ 2 s"),
         (replace(PLAN, downtime_seconds=0), "no downtime"),
         (PLAN, "way back  a safety snapshot"),

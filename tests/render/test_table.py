@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quri_console.monitor.fleet import CanisterView, Health
+from quri_console.monitor.fleet import CanisterView, Finding, Health
 from quri_console.render.ages import short_age, utc_text
 from quri_console.render.table import COLUMNS, LOWEST, Cell, canister_cells, fleet_rows
 from tests.support.fleets import HEALTHY, NEVER_SEEN, NOW_NS, SECOND, fleet, view
@@ -55,7 +55,7 @@ def test_stale_values_say_so() -> None:
 
 @pytest.mark.parametrize("level", ["ok", "warning", "critical", "unknown"])
 def test_health_has_the_role_of_its_level(level: str) -> None:
-    assert cells(view(health=Health(level, ("why",))))["health"].role == f"status-{level}"
+    assert cells(view(health=Health(level, (Finding("stopped", level, "why"),))))["health"].role == f"status-{level}"
 
 
 def test_health_sorts_by_urgency() -> None:

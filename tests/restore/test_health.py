@@ -35,6 +35,8 @@ async def test_a_canister_tells_whether_it_is_well(agent: Agent) -> None:
 async def test_a_method_that_is_not_there_is_not_healthy(agent: Agent) -> None:
     with pytest.raises(Unhealthy, match=r"`wellbeing` of .* failed"):
         await ask_health(agent, RUNE_ENGINE, "wellbeing")
+    with pytest.raises(Unhealthy, match=r"`wellbeing` of rune-engine \(.*-cai\) failed"):
+        await ask_health(agent, RUNE_ENGINE, "wellbeing", name="rune-engine")
 
 
 async def test_a_canister_without_an_interface_is_not_asked(agent: Agent) -> None:

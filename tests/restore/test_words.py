@@ -8,7 +8,7 @@ from quri_console.backup.canister_facts import CanisterFacts, facts_of_live
 from quri_console.backup.compare import compare_facts
 from quri_console.backup.comparison import Side
 from quri_console.restore.plan import Difference
-from quri_console.restore.words import differences, not_coming_back
+from quri_console.restore.words import differences, named, not_coming_back, not_compared
 from tests.support.backups import AT, CONTROLLER, REGISTRY, RUNE_ENGINE
 from tests.support.compared_states import NAME, MadeState
 
@@ -45,3 +45,25 @@ def test_what_a_backup_without_status_does_not_tell_is_no_difference() -> None:
     imported = CanisterFacts(BACKUP, module_hash=STATE.module_hash).with_snapshot(STATE.metadata)
     found = differences(compare_facts(imported, facts_of_live(LIVE, STATE.status(cycles=5))))
     assert found == (Difference("cycles", "–", "5", False),)
+
+
+def test_memory_is_never_compared_by_a_plan_which_says_how_to() -> None:
+    (memory,) = not_compared(compare_facts(KNOWN, facts_of_live(LIVE, STATE.status())), production=False)
+    assert memory.text.startswith("Memory: only its sizes")
+    assert memory.command == f"quri-console diff {BACKUP.label} live --take-snapshot"
+
+
+def test_on_production_a_backup_is_taken_first_because_diff_takes_no_snapshot_there() -> None:
+    (memory,) = not_compared(compare_facts(KNOWN, facts_of_live(LIVE, STATE.status())), production=True)
+    assert f"quri-console backup {NAME} --mode hot" in memory.text
+    assert memory.command == f"quri-console diff {BACKUP.label} latest"
+
+
+def test_settings_that_an_imported_backup_does_not_have_are_not_called_equal() -> None:
+    imported = CanisterFacts(BACKUP, module_hash=STATE.module_hash).with_snapshot(STATE.metadata)
+    found = not_compared(compare_facts(imported, facts_of_live(LIVE, STATE.status())), production=False)
+    assert [part.text.partition(":")[0] for part in found] == ["Memory", "Settings and controllers"]
+
+
+def test_a_canister_is_named_with_its_id_in_brackets() -> None:
+    assert named(NAME, RUNE_ENGINE) == f"{NAME} ({RUNE_ENGINE.to_str()})"

@@ -15,7 +15,7 @@ from quri_console.errors import UsageError
 from quri_console.repository.errors import RepositoryMissing, WrongKey
 from quri_console.repository.local import LocalBackend
 from quri_console.repository.locks import RepositoryLocked, acquire, list_locks
-from tests.support.backups import AT, RUNE_ENGINE
+from tests.support.backups import AT, REGISTRY, RUNE_ENGINE, MadeUpState, write_backup
 from tests.support.command import invoke, write_config
 from tests.support.compared_states import NAME, Copy, MadeState, new_repository, write_set
 
@@ -46,6 +46,21 @@ async def test_two_backups_are_compared_and_no_lock_is_left(
     diff = await console.diff(*sets, approve=approve)
     assert diff.comparisons[0].differing_parts == ("memory",)
     assert list_locks(LocalBackend(tmp_path / "repository")) == ()
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [("latest/rune-engine", "20250124/rune-engine"), ("20250124/rune-engine", "latest")]
+)
+async def test_latest_is_the_newest_that_holds_the_canister_that_either_side_names(
+    config: Path, tmp_path: Path, left: str, right: str
+) -> None:
+    write_backup(tmp_path / "repository")
+    write_backup(tmp_path / "repository", at=AT + timedelta(days=1))
+    write_backup(tmp_path / "repository", {("registry", REGISTRY): MadeUpState()}, at=AT + timedelta(days=2))
+    diff = await Console.open(config_path=config).diff(left, right, approve=approve)
+    (comparison,) = diff.comparisons
+    labels = {side.label.partition("/")[0] for side in (comparison.left, comparison.right)}
+    assert labels == {"20250124T020000Z", "20250125T020000Z"}
 
 
 async def test_a_repository_that_is_being_pruned_is_not_read(

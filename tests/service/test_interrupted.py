@@ -26,6 +26,15 @@ def test_an_operation_that_died_is_named_until_it_has_an_outcome(tmp_path: Path)
     assert interrupted_notice(config, "local", LATER_NS) == ""
 
 
+def test_several_operations_that_died_are_named_in_the_plural(tmp_path: Path) -> None:
+    config = console_without_network(tmp_path).config
+    for number in (4, 5):
+        OperationFiles.create(config.paths.operations, request(f"20250615T150640Z-restore-000{number}", "local"))
+    assert "0004 and 20250615T150640Z-restore-0005 died before their end" in interrupted_notice(
+        config, "local", LATER_NS
+    )
+
+
 def test_operations_that_live_are_young_or_belong_elsewhere_are_no_news(tmp_path: Path) -> None:
     config = console_without_network(tmp_path).config
     files = OperationFiles.create(config.paths.operations, request("20250615T150640Z-restore-0002", "local"))

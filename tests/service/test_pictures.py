@@ -32,9 +32,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_without_a_repository_no_canister_has_a_backup(tmp_path: Path, root: Path) -> None:
-    assert newest_backups(config(tmp_path), "local") == {}
+    assert newest_backups(config(tmp_path), "local") is None
     root.mkdir(parents=True)
-    assert newest_backups(config(tmp_path), "local") == {}
+    assert newest_backups(config(tmp_path), "local") is None
 
 
 def test_the_newest_copy_of_each_canister_counts(tmp_path: Path, root: Path) -> None:

@@ -148,7 +148,7 @@ async def test_a_bug_is_shown_and_does_not_end_the_watch(tmp_path: Path, monkeyp
     clock = ObservedClock()
     async with watched_network(tmp_path, monitor=INTERVAL, clock=clock) as watched:
         with monkeypatch.context() as broken:
-            broken.setattr("quri_console.monitor.poll.read.canister_status", _buggy)
+            broken.setattr("quri_console.monitor.sources.read.canister_status", _buggy)
             async with watching(watched.session) as watcher:
                 fleet = await watcher.until(lambda fleet: bool(fleet.notice))
                 await clock.settled(1)
@@ -260,8 +260,23 @@ def test_delays_grow_only_with_silence(tmp_path: Path) -> None:
         delays.append(rounds._delay_seconds())
     assert delays == [60, 60, 120, 240, 300, 300]
     early = Rounds(Session(loaded, loaded.networks[0]), lambda fleet: None, chance=lambda: 0.0)
-    late = replace(loaded.monitor, interval_seconds=1000)
+    late = tuple(replace(canister, interval_seconds=1000.0) for canister in loaded.canisters)
     assert early._delay_seconds() == 54
-    slow = Rounds(Session(replace(loaded, monitor=late), loaded.networks[0]), lambda fleet: None, chance=lambda: 0.5)
+    slow = Rounds(Session(replace(loaded, canisters=late), loaded.networks[0]), lambda fleet: None, chance=lambda: 0.5)
     slow._silent_rounds = 5
     assert slow._delay_seconds() == 1000
+
+
+async def test_a_damaged_history_is_set_aside_and_the_watch_goes_on(tmp_path: Path) -> None:
+    clock = ObservedClock()
+    async with watched_network(tmp_path, monitor=INTERVAL, clock=clock) as watched:
+        path = watched.session.config.paths.history
+        async with watching(watched.session) as watcher:
+            await watcher.until(seen)
+        data = bytearray(path.read_bytes())
+        data[100:140] = b"\xff" * 40
+        path.write_bytes(data)
+        async with watching(watched.session) as watcher:
+            fleet = await watcher.until(lambda fleet: "the history was damaged" in fleet.notice)
+        assert list(path.parent.glob("history.sqlite.damaged-*"))
+        assert fleet.canisters

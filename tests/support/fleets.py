@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from quri_console.config import Config, load_config
-from quri_console.monitor.fleet import CanisterView, FleetStatus, Health
+from quri_console.monitor.fleet import CanisterView, Finding, FleetStatus, Health
 
 SECOND = 1_000_000_000
 NOW_NS = 1_750_000_000 * SECOND
@@ -55,7 +55,7 @@ NEVER_SEEN = replace(
     origin="",
     latency_ms=None,
     stale=True,
-    health=Health("unknown", ("not seen yet",)),
+    health=Health("unknown", (Finding("never-seen", "unknown", "not seen yet"),)),
     last_backup_at_ns=None,
     cycles_series=(),
     answering=False,

@@ -7,7 +7,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from quri_console.monitor.fleet import CanisterView, FleetStatus, Health
+from quri_console.monitor.fleet import CanisterView, Finding, FleetStatus, Health
 from quri_console.ui.app import QuriApp
 from quri_console.ui.messages import FleetChanged
 from quri_console.ui.screens.fleet import FleetScreen
@@ -28,7 +28,7 @@ def view(name: str, canister_id: str) -> CanisterView:
         runway_seconds=23.5 * 86_400,
         sampled_at_ns=NOW_NS,
         attempted_at_ns=NOW_NS,
-        health=Health("warning", ("below the warning threshold of 1 T",)),
+        health=Health("warning", (Finding("cycles-low", "warning", "below the warning threshold of 1 T"),)),
         last_backup_at_ns=None,
         cycles_series=((NOW_NS - 3600 * SECOND, 500_000_000_000), (NOW_NS, 492_000_000_000)),
     )
@@ -136,7 +136,7 @@ async def test_the_detail_says_how_long_the_cycles_last_and_why_it_worries(tmp_p
 async def test_hostile_text_is_shown_harmlessly(tmp_path: Path) -> None:
     hostile = replace(
         view("\x1b[31m[bold]evil[/]\u202e", FLEET["registry"]),
-        health=Health("critical", ("[red]\x07\x1b]52;c;cm0gLXJm\x07",)),
+        health=Health("critical", (Finding("rejected", "critical", "[red]\x07\x1b]52;c;cm0gLXJm\x07"),)),
         error="\x1b[2J",
     )
     async with QuriApp(console_without_network(tmp_path)).run_test(size=(120, 40)) as pilot:

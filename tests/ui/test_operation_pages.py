@@ -146,7 +146,7 @@ async def test_damage_by_a_real_call_is_undone_by_a_restore(tmp_path: Path) -> N
         assert await at.digest() != healthy
         await at.open("r")
         plan = at.text("#plan")
-        assert plan.index("old, taken") < plan.index("whatever was written in these") < plan.index("Difference")
+        assert plan.index("old, taken") < plan.index("whatever was written in") < plan.index("Difference")
         assert "checks    all 8 passed" in plan
         await at.type(TARGET)
         shown = await at.finish()

@@ -1,0 +1,52 @@
+"""One round for one command: samples kept, fleet judged, and on request everybody told."""
+
+from __future__ import annotations
+
+from random import Random
+
+from quri_console.history import History
+from quri_console.monitor.fleet import FleetStatus
+from quri_console.service.after_round import AfterRound
+from quri_console.service.connect import as_shown
+from quri_console.service.pictures import picture
+from quri_console.service.rounds import poller_for
+from quri_console.service.session import Session
+
+DELIVERY_SECONDS = 30.0
+"""How long a single round waits for messages to be taken; what is left goes out with the next round or `watch`."""
+
+
+async def monitor_once(session: Session, *, notify: bool = False) -> FleetStatus:
+    """Ask every canister once; with `notify` judge the alerts, and deliver what is due.
+
+    A network that does not answer is part of the picture. Raises QuriError when the history or a key cannot be used.
+    """
+    async with await History.open(session.config.paths.history) as history:
+        poller = poller_for(session)
+        after = AfterRound(session)
+        try:
+            await history.add_samples(session.network.name, await poller.round())
+            await after.gather(history, poller.agent)
+            network = as_shown(session.network, poller.root_key)
+        finally:
+            await poller.aclose()
+        now_ns = session.clock.now_ns()
+        fleet = await picture(session.config, network, history, now_ns, anomalies=after.anomalies)
+        if notify:
+            await after.step(history, fleet, fresh=True)
+            await deliver(session, history)
+    return fleet
+
+
+async def deliver(session: Session, history: History) -> bool:
+    """Bring what waits in the outbox to its channels; whether nothing is left."""
+    from quri_console.monitor.notify.channel import open_channels
+    from quri_console.monitor.notify.deliverer import Deliverer
+    from quri_console.monitor.notify.outside import Outside
+
+    if not session.config.channels:
+        return True
+    async with Outside() as outside:
+        channels = open_channels(session.config.channels, outside, session.clock)
+        deliverer = Deliverer(history.outbox, channels, clock=session.clock, random=Random())  # noqa: S311 - jitter
+        return await deliverer.drain(DELIVERY_SECONDS)

@@ -1,0 +1,48 @@
+BEGIN TRANSACTION;
+CREATE TABLE canisters (
+    id INTEGER PRIMARY KEY,
+    network TEXT NOT NULL,
+    canister_id TEXT NOT NULL,
+    UNIQUE (network, canister_id)
+);
+INSERT INTO "canisters" VALUES(1,'ic','pkrpq-5qaaa-aaaah-aroda-cai');
+INSERT INTO "canisters" VALUES(2,'local','pnqje-qiaaa-aaaah-arodq-cai');
+CREATE TABLE leases (
+    duty TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    acquired_ns INTEGER NOT NULL,
+    expires_ns INTEGER NOT NULL
+);
+INSERT INTO "leases" VALUES('poll:ic','host:1:ab',1750032000000000000,1750032120000000000);
+CREATE TABLE samples (
+    canister INTEGER NOT NULL REFERENCES canisters (id) ON DELETE CASCADE,
+    at_ns INTEGER NOT NULL,
+    origin TEXT NOT NULL,
+    status TEXT,
+    cycles,
+    reserved_cycles,
+    idle_burn_per_day,
+    freezing_limit,
+    memory_bytes INTEGER,
+    heap_bytes INTEGER,
+    stable_bytes INTEGER,
+    snapshot_bytes INTEGER,
+    module_hash BLOB,
+    settings INTEGER REFERENCES settings (id),
+    latency_ms REAL,
+    error_kind TEXT,
+    error TEXT,
+    PRIMARY KEY (canister, at_ns)
+) WITHOUT ROWID;
+INSERT INTO "samples" VALUES(1,1750032000000000000,'query','running',492000000000,0,7114022219,213420666570,72770912,6553600,65536000,0,X'000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F',1,12.5,NULL,NULL);
+INSERT INTO "samples" VALUES(1,1750032060000000000,'',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'unreachable','no answer');
+INSERT INTO "samples" VALUES(1,1750035660000000000,'query','running',491000000000,0,7114022219,213420666570,72770912,6553600,65536000,0,X'000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F',1,11.0,NULL,NULL);
+INSERT INTO "samples" VALUES(2,1750032000000000000,'public',NULL,'340282366920938463463374607431768211455',NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,1,9.0,'not authorised','not a controller');
+CREATE TABLE settings (
+    id INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
+    document TEXT NOT NULL
+);
+INSERT INTO "settings" VALUES(1,X'44136FA355B3678A1146AD16F7E8649E94FB4FC21FE77E8310C060F61CAAFF8A','{"controllers":["aaaaa-aa"],"freezing_threshold":2592000}');
+COMMIT;
+PRAGMA user_version = 1;
