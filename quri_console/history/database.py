@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ __all__ = ["History", "HistoryUnusable"]
 
 # a round writes to one page per canister: the longer it waits in the log, the more rounds share the page's way home
 WAL_PAGES = 4000
+LOCK_RETRY_SECONDS = 0.02
 WAL_BYTES_KEPT = 16 << 20
 
 # ORDER BY … LIMIT 1 walks the primary key backwards and stops at the first hit; MAX() would read every sample
@@ -77,7 +79,7 @@ class History:
             connection = await aiosqlite.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
         try:
             with failing(path):
-                await connection.execute("PRAGMA journal_mode = WAL")
+                await _use_write_ahead_log(connection)
                 await connection.execute("PRAGMA synchronous = NORMAL")
                 await connection.execute("PRAGMA foreign_keys = ON")
                 await connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
@@ -236,6 +238,20 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
+
+
+async def _use_write_ahead_log(connection: aiosqlite.Connection) -> None:
+    """Switch a new database over, patiently: SQLite waits for no lock here, and others may be opening it as well."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            await connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(LOCK_RETRY_SECONDS)
+        else:
+            return
 
 
 def _create_private(path: Path) -> None:

@@ -65,6 +65,8 @@ class Evidence:
     last_backup_at_ns: int | None = None
     backup_age_seconds: float = 0.0
     anomaly: str = ""
+    snapshots: int | None = None
+    """How many are on chain, None where nobody asked."""
 
 
 def judge(evidence: Evidence, thresholds: Thresholds) -> Health:
@@ -95,6 +97,8 @@ def _findings(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     yield from _balance(reading, thresholds)
     yield from _runway(evidence.runway_seconds, thresholds)
     yield from _limits(reading)
+    if evidence.snapshots is not None and evidence.snapshots >= MOST_SNAPSHOTS:
+        yield Finding("snapshot-slots", "warning", words.snapshot_slots(evidence.snapshots, MOST_SNAPSHOTS))
     yield from _growth(reading, evidence.memory_day_ago)
     if evidence.anomaly:
         yield Finding("burn-anomaly", "warning", words.unusual_burn(evidence.anomaly))
@@ -156,8 +160,6 @@ def _state(reading: Sample) -> Iterator[Finding]:
         yield Finding("stopped", "critical", words.STOPPED)
     if reading.status == "stopping":
         yield Finding("stopping", "warning", words.STOPPING)
-    if reading.snapshots is not None and reading.snapshots >= MOST_SNAPSHOTS:
-        yield Finding("snapshot-slots", "warning", words.snapshot_slots(reading.snapshots, MOST_SNAPSHOTS))
 
 
 def _balance(reading: Sample, thresholds: Thresholds) -> Iterator[Finding]:

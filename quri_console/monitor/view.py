@@ -26,7 +26,8 @@ class Seen:
     """What the history knows of one network, all by canister id.
 
     Newest attempts, answers and readings; the balances of a day; burn of the last weeks, where it is not given taken
-    from those balances; recent events; memory (bytes) a day ago; what is unusual about the burn, in words.
+    from those balances; recent events; memory (bytes) a day ago; what is unusual about the burn, in words; how many
+    snapshots are on chain.
     """
 
     attempts: Mapping[str, Sample] = field(default_factory=dict)
@@ -37,6 +38,7 @@ class Seen:
     events: Mapping[str, Sequence[Happened]] = field(default_factory=dict)
     memory_day_ago: Mapping[str, int] = field(default_factory=dict)
     anomalies: Mapping[str, str] = field(default_factory=dict)
+    snapshots: Mapping[str, int] = field(default_factory=dict)
 
 
 def fleet_picture(
@@ -88,6 +90,7 @@ def _view(
         last_backup_at_ns=last_backup_at_ns,
         backup_age_seconds=canister.backup_age_seconds,
         anomaly=seen.anomalies.get(canister.id, ""),
+        snapshots=seen.snapshots.get(canister.id),
     )
     return CanisterView(
         name=canister.name,

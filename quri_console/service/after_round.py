@@ -10,12 +10,15 @@ import aiosqlite
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.config.alerting import ChannelConfig
+from quri_console.errors import QuriError
 from quri_console.history import History
 from quri_console.history.alerts import AlertEvent
 from quri_console.history.failures import damaged
 from quri_console.history.integrity import check_if_due
 from quri_console.history.payers import PayerBalance
 from quri_console.ic.agent import Agent
+from quri_console.ic.encoding.principal import parse_principal
+from quri_console.ic.management.read import list_canister_snapshots
 from quri_console.monitor import words
 from quri_console.monitor.alert_engine import PAYER, AlertEngine, Picture, measures_of, run_step
 from quri_console.monitor.alert_groups import WATCH
@@ -33,6 +36,7 @@ from quri_console.units import DAY_SECONDS, HOUR_SECONDS
 ANOMALY_SECONDS = 56 * DAY_SECONDS
 """How far back the usual burn is learnt from."""
 PAYER_SECONDS = 20.0
+SNAPSHOTS_SECONDS = 20.0
 RETENTION_DUTY = "retention"
 ALERT_SECONDS = 365 * DAY_SECONDS
 """How long the past of alerts is kept."""
@@ -57,10 +61,14 @@ class AfterRound:
         monitor = session.config.monitor
         self._engine = AlertEngine(self._network, session.config.alerts, monitor.interval_seconds)
         self.anomalies: Mapping[str, str] = {}
+        self.snapshots: Mapping[str, int] = {}
         self._judged_hour = -1
 
-    async def gather(self, history: History, agent: Agent | None) -> None:
-        """Ask for the payers' balances, add up the hours that are over, and judge their burn once an hour."""
+    async def gather(self, history: History, agent: Agent | None, *, patient: bool = True) -> None:
+        """Ask for the payers' balances, add up the hours that are over, and judge their burn once an hour.
+
+        `patient` asks once an hour for what takes update calls, too: how many snapshots there are.
+        """
         if agent is not None:
             await self._ask_payers(history, agent)
         now_ns = self._session.clock.now_ns()
@@ -69,6 +77,23 @@ class AfterRound:
             self.anomalies = await self._unusual(history, now_ns)
             self._judged_hour = now_ns // HOUR_NS
             await self._tend(history, now_ns)
+            if agent is not None and patient:
+                self.snapshots = await self._count_snapshots(history, agent, now_ns)
+
+    async def _count_snapshots(self, history: History, agent: Agent, now_ns: int) -> dict[str, int]:
+        """How many snapshots are on chain, of canisters whose memory shows that there are some."""
+        readings = await history.newest_readings(self._network, now_ns)
+        counts: dict[str, int] = {}
+        for canister_id, reading in readings.items():
+            if not reading.snapshot_bytes:
+                continue
+            try:
+                async with asyncio.timeout(SNAPSHOTS_SECONDS):
+                    counts[canister_id] = len(await list_canister_snapshots(agent, parse_principal(canister_id)))
+            except (QuriError, TimeoutError):
+                # who may see the status need not be allowed to see the snapshots
+                continue
+        return counts
 
     async def _tend(self, history: History, now_ns: int) -> None:
         """What the history needs from time to time. Raises HistoryDamaged when the weekly check finds damage."""

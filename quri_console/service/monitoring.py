@@ -26,7 +26,7 @@ async def monitor_once(session: Session, *, notify: bool = False) -> FleetStatus
         after = AfterRound(session)
         try:
             await history.add_samples(session.network.name, await poller.round())
-            await after.gather(history, poller.agent)
+            await after.gather(history, poller.agent, patient=False)
             network = as_shown(session.network, poller.root_key)
         finally:
             await poller.aclose()

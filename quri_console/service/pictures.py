@@ -28,9 +28,7 @@ async def newest_attempts(history: History, network: str, now_ns: int) -> dict[s
     return await history.newest_samples(network, now_ns + AHEAD_SECONDS * NANOSECONDS_PER_SECOND)
 
 
-async def read_seen(
-    history: History, network: str, now_ns: int, *, series: bool = True, anomalies: Mapping[str, str] | None = None
-) -> Seen:
+async def read_seen(history: History, network: str, now_ns: int, *, series: bool = True) -> Seen:
     """What the history knows of a network, with a day of balances when `series`."""
     until_ns = now_ns + AHEAD_SECONDS * NANOSECONDS_PER_SECOND
     since_ns = now_ns - SERIES_SECONDS * NANOSECONDS_PER_SECOND if series else whole_hour(now_ns) - HOUR_NS
@@ -43,7 +41,6 @@ async def read_seen(
         segments=await _segments(history, network, now_ns, balances),
         events=await history.events.newest(network, now_ns - MOMENT_SECONDS * NANOSECONDS_PER_SECOND),
         memory_day_ago=await history.rollups.memory_around(network, now_ns - DAY_SECONDS * NANOSECONDS_PER_SECOND),
-        anomalies=anomalies or {},
     )
 
 
@@ -74,9 +71,11 @@ async def picture(
     notice: str = "",
     series: bool = True,
     anomalies: Mapping[str, str] | None = None,
+    snapshots: Mapping[str, int] | None = None,
 ) -> FleetStatus:
     """The fleet as history and repository have it now; a repository that cannot be read is a notice, not a failure."""
-    seen = await read_seen(history, network.name, now_ns, series=series, anomalies=anomalies)
+    seen = await read_seen(history, network.name, now_ns, series=series)
+    seen = replace(seen, anomalies=anomalies or {}, snapshots=snapshots or {})
     backups: Mapping[str, int] | None = None
     try:
         backups = await asyncio.to_thread(newest_backups, config, network.name)

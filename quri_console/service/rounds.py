@@ -287,6 +287,7 @@ class Rounds:
             notice=notice or self._standing_notice,
             series=self._series,
             anomalies=self._after.anomalies,
+            snapshots=self._after.snapshots,
         )
         self._newest = fleet
         self._publish(fleet)

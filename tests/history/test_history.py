@@ -144,6 +144,19 @@ async def test_opening_at_the_same_time_migrates_once(tmp_path: Path) -> None:
         await history.close()
 
 
+async def test_opening_waits_for_whoever_reads_a_database_that_has_no_log_yet(tmp_path: Path) -> None:
+    path = tmp_path / "h.sqlite"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("CREATE TABLE another (one)")
+    other.execute("BEGIN")
+    other.execute("SELECT * FROM another").fetchall()
+    opening = asyncio.create_task(History.open(path))
+    done, _ = await asyncio.wait({opening}, timeout=0.1)
+    assert not done
+    other.close()
+    await (await opening).close()
+
+
 async def test_a_cancelled_write_leaves_no_transaction_behind(tmp_path: Path) -> None:
     async with await History.open(tmp_path / "h.sqlite") as history:
         for steps in range(12):

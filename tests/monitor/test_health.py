@@ -135,7 +135,7 @@ def backed_up(age_seconds: float | None, *, expected: bool = True) -> Health:
         ),
         (reading(heap_bytes=round(3.9 * GIB)), "heap-near-limit", "critical", "of its limit of 4 GiB"),
         (reading(stable_bytes=450 * GIB), "stable-near-limit", "warning", "stable memory 450 GiB is 90%"),
-        (reading(snapshots=10), "snapshot-slots", "warning", "10 of 10 snapshots on chain"),
+        (health(replace(GOOD, snapshots=10)), "snapshot-slots", "warning", "10 of 10 snapshots on chain"),
         (
             changed("controllers-changed", '["a","b"]', '["b","c"]'),
             "controllers-changed",
@@ -158,7 +158,7 @@ def test_what_comes_close_or_changed_is_a_finding(found: Health, rule: str, leve
     [
         limits(reserved_cycles=799, heap_bytes=GIB, stable_bytes=GIB),
         reading(settings=json.dumps({"controllers": [], "reserved_cycles_limit": 0}), reserved_cycles=5),
-        reading(snapshots=9),
+        health(replace(GOOD, snapshots=9)),
         changed("controllers-changed", '["a"]', '["b"]', age_seconds=3700),
         changed("topped-up", "1", "2"),
         backed_up(25 * 3600),
