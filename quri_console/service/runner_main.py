@@ -34,6 +34,7 @@ from quri_console.restore.plan import RestorePlan, plan_hash, read_plan
 from quri_console.restore.rollback import RollbackPlan, roll_back
 from quri_console.service.backups import already_committed, backup_request, confirmed_names, finished_backup
 from quri_console.service.connect import as_shown, root_key_of
+from quri_console.service.duty_heartbeat import heartbeats_of
 from quri_console.service.operations import locks_folder
 from quri_console.service.repositories import open_repository
 
@@ -118,10 +119,18 @@ async def work(running: Running) -> Finished:
     root_key = await root_key_of(network)
     async with Agent(network.url, root_key=root_key, identity=identity, clock=running.clock) as agent:
         bench = _Bench(running, config, as_shown(network, root_key), agent)
-        kinds = {"backup": _backup, "restore": _restore, "rollback": _rollback}
+        kinds = {"backup": _told_backup, "restore": _restore, "rollback": _rollback}
         if request.kind not in kinds:
             raise UsageError(f"{request.kind} is no kind of operation")
         return await kinds[request.kind](bench)
+
+
+async def _told_backup(bench: _Bench) -> Finished:
+    running = bench.running
+    async with heartbeats_of(bench.config, "backup", running.request.id, running.clock) as ending:
+        finished = await _backup(bench)
+        ending.exit_code = finished.exit_code
+    return finished
 
 
 async def _backup(bench: _Bench) -> Finished:

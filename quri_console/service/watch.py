@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 NoticeKind = Literal["started", "round", "alert", "problem", "ended"]
 PAUSE_SECONDS = 10.0
+CLOSE_SECONDS = 1.0
+"""How long a sign of life under way may hold up the end."""
 DUTY: HeartbeatDuty = "watch"
 
 
@@ -91,7 +93,7 @@ class Watch:
                     tasks.create_task(self._again("metrics", self._publish_metrics))
         finally:
             if self._heartbeats is not None:
-                await self._heartbeats.close()
+                await self._heartbeats.close(CLOSE_SECONDS)
             if self._endpoint is not None:
                 await self._endpoint.aclose()
             self._note("ended", "the watch has ended")

@@ -34,6 +34,9 @@ DEFAULT_ROLES: Mapping[str, str] = {
     "muted": "#9aa0b8",
     "production": "#ff7a93",
     "spark": "#7dcfff",
+    "delta-up": "#9ece6a",
+    "delta-down": "#ff7a93",
+    "delta-changed": "#e0af68",
 }
 
 
