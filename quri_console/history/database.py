@@ -18,6 +18,7 @@ from quri_console.clock import Clock, SystemClock
 from quri_console.folders import make_private_folders
 from quri_console.history.access import Access
 from quri_console.history.alerts import Alerts
+from quri_console.history.causes import Causes
 from quri_console.history.duties import Duties
 from quri_console.history.events import Events
 from quri_console.history.failures import HistoryReplaced, HistoryUnusable, failing
@@ -64,6 +65,7 @@ class History:
         self.alerts = Alerts(access)
         self.outbox = Outbox(access)
         self.duties = Duties(access)
+        self.causes = Causes(access)
         self.payers = Payers(access)
         self.retention = Retention(access)
 

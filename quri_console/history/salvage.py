@@ -44,6 +44,7 @@ _TABLES = (
     ),
     _Table("events", "canister, at_ns, kind", "at_ns"),
     _Table("known", "canister"),
+    _Table("cause_counters", "canister, at_ns", "at_ns"),
     _Table("alerts", "network, subject, rule"),
     _Table("alert_history", "id"),
     _Table("silences", "id"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quri_console.monitor.burn import BurnEstimate, Runway
+from quri_console.monitor.burn_causes import BurnByCause
 from quri_console.monitor.forecast import Forecast, NoForecast
 from quri_console.monitor.top_ups import TopUp
 
@@ -23,3 +24,5 @@ class CanisterBurn:
     forecast: Forecast | NoForecast
     top_ups: tuple[TopUp, ...]
     anomaly: str
+    causes: BurnByCause | None = None
+    """What the last week's burn was for, None where the network or the canister does not tell."""

@@ -46,6 +46,8 @@ def burn_sentences(burn: CanisterBurn) -> Iterator[str]:
         )
     else:
         yield f"no interval yet: {found.reason}"
+    if burn.causes is not None:
+        yield f"burnt for {burn.causes.text}"
     if burn.anomaly:
         yield f"unusual: {escape(burn.anomaly)}"
     for top_up in burn.top_ups:
@@ -82,6 +84,7 @@ def _document(burn: CanisterBurn) -> dict[str, Any]:
         if isinstance(found, Forecast)
         else None,
         "no_forecast": None if isinstance(found, Forecast) else found.reason,
+        "causes": None if burn.causes is None else {c.cause: round(c.per_day) for c in burn.causes.causes},
         "anomaly": burn.anomaly,
         "top_ups": [{"before": utc_datetime(t.at_ns).isoformat(), "cycles": t.cycles} for t in burn.top_ups],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import aiosqlite
 
@@ -13,12 +13,13 @@ from quri_console.config.alerting import ChannelConfig
 from quri_console.errors import QuriError
 from quri_console.history import History
 from quri_console.history.alerts import AlertEvent
+from quri_console.history.causes import Counters
 from quri_console.history.failures import damaged
 from quri_console.history.integrity import check_if_due
 from quri_console.history.payers import PayerBalance
 from quri_console.ic.agent import Agent
 from quri_console.ic.encoding.principal import parse_principal
-from quri_console.ic.management.read import list_canister_snapshots
+from quri_console.ic.management.read import canister_metrics, list_canister_snapshots
 from quri_console.monitor import words
 from quri_console.monitor.alert_engine import PAYER, AlertEngine, Picture, measures_of, run_step
 from quri_console.monitor.alert_groups import WATCH
@@ -37,6 +38,7 @@ ANOMALY_SECONDS = 56 * DAY_SECONDS
 """How far back the usual burn is learnt from."""
 PAYER_SECONDS = 20.0
 SNAPSHOTS_SECONDS = 20.0
+CAUSES_SECONDS = 90 * DAY_SECONDS
 RETENTION_DUTY = "retention"
 ALERT_SECONDS = 365 * DAY_SECONDS
 """How long the past of alerts is kept."""
@@ -79,6 +81,20 @@ class AfterRound:
             await self._tend(history, now_ns)
             if agent is not None and patient:
                 self.snapshots = await self._count_snapshots(history, agent, now_ns)
+                await self._read_causes(history, agent, now_ns)
+
+    async def _read_causes(self, history: History, agent: Agent, now_ns: int) -> None:
+        """What cycles were burnt for so far, of canisters that tell this identity."""
+        found: dict[str, Counters] = {}
+        for canister in self._session.config.canisters:
+            try:
+                async with asyncio.timeout(SNAPSHOTS_SECONDS):
+                    consumed = await canister_metrics(agent, parse_principal(canister.id), form="query")
+            except (QuriError, TimeoutError):
+                # older replicas have no such method, and only controllers may call it
+                continue
+            found[canister.id] = asdict(consumed)
+        await history.causes.add(self._network, now_ns, found)
 
     async def _count_snapshots(self, history: History, agent: Agent, now_ns: int) -> dict[str, int]:
         """How many snapshots are on chain, of canisters whose memory shows that there are some."""
@@ -101,6 +117,7 @@ class AfterRound:
         if not 0 <= now_ns - (last.succeeded_ns or 0) < DAY_SECONDS * NANOSECONDS_PER_SECOND:
             await history.retention.prune(self._network, now_ns)
             await history.alerts.prune(self._network, now_ns - ALERT_SECONDS * NANOSECONDS_PER_SECOND)
+            await history.causes.prune(now_ns - CAUSES_SECONDS * NANOSECONDS_PER_SECOND)
             await history.duties.succeeded(self._network, RETENTION_DUTY, now_ns)
         faults = await check_if_due(history.duties, history.path, now_ns)
         if faults:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.config import CanisterConfig
 from quri_console.history import History, Sample
 from quri_console.monitor.anomaly import find_anomaly
 from quri_console.monitor.burn import estimate_burn, runway
+from quri_console.monitor.burn_causes import BurnByCause, split_by_cause
 from quri_console.monitor.burn_report import CanisterBurn
 from quri_console.monitor.forecast import forecast_runway
 from quri_console.monitor.top_ups import find_top_ups
@@ -16,6 +19,7 @@ from quri_console.units import DAY_SECONDS, HOUR_SECONDS
 
 PAST_SECONDS = 180 * DAY_SECONDS
 TOP_UP_SECONDS = 14 * DAY_SECONDS
+CAUSE_SECONDS = 7 * DAY_SECONDS
 CHANGE_SECONDS = 3 * DAY_SECONDS
 """A module or controllers changed within this widens a forecast."""
 
@@ -65,4 +69,18 @@ async def _burn(
             found for found in find_top_ups(segments, idle_burn_per_day=idle) if found.at_ns >= top_up_since_ns
         ),
         anomaly=anomaly.text if anomaly is not None else "",
+        causes=await _causes(history, network, target.id, now_ns),
+    )
+
+
+async def _causes(history: History, network: str, canister_id: str, now_ns: int) -> BurnByCause | None:
+    counters = await history.causes.of(network, canister_id, now_ns - CAUSE_SECONDS * NANOSECONDS_PER_SECOND)
+    if not counters:
+        return None
+    from quri_console.ic.management.types import CyclesConsumed
+
+    known = {field.name for field in fields(CyclesConsumed)}
+    return split_by_cause(
+        (at_ns, CyclesConsumed(**{cause: amount for cause, amount in found.items() if cause in known}))
+        for at_ns, found in counters
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
 import os
 import signal
 import sqlite3
@@ -78,15 +79,21 @@ async def run(path: Path, kill: tuple[int, Place] | None = None) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
+# forked from a server without threads: a child of pytest's own process would share its workers' sockets
+CHILDREN = multiprocessing.get_context("forkserver")
+
+
+def run_in_child(path: Path, kill: tuple[int, Place]) -> None:
+    asyncio.run(run(path, kill))
+
+
 def in_a_child(path: Path, kill: tuple[int, Place]) -> None:
     """Run until killed at that place."""
-    child = os.fork()
-    if child == 0:
-        asyncio.run(run(path, kill))
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status)
-    assert os.WTERMSIG(status) == signal.SIGKILL
+    CHILDREN.set_forkserver_preload([__name__])
+    child = CHILDREN.Process(target=run_in_child, args=(path, kill))
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
 
 
 def prepare(path: Path) -> Path:

@@ -20,6 +20,7 @@ from quri_console.localnet.faults import DropBefore, FaultRule
 from quri_console.monitor.fleet import FleetStatus
 from quri_console.monitor.poll import Poller
 from quri_console.service.after_round import AfterRound
+from quri_console.service.burn_view import fleet_burn
 from quri_console.service.pictures import picture
 from quri_console.service.rounds import poller_for
 from tests.support.modules import counter_module
@@ -145,6 +146,15 @@ async def test_an_upgrade_and_new_controllers_are_told_and_end_by_themselves(tmp
         # a finding for an hour, and its alert for an hour after it was last seen
         await duty.rounds(125)
         assert {("module-changed", "resolved"), ("controllers-changed", "resolved")} <= set(await duty.told())
+
+
+async def test_the_burn_is_split_by_what_it_was_for(tmp_path: Path) -> None:
+    async with on_duty(tmp_path) as duty:
+        await duty.rounds(3, minutes=60)
+        (burn,) = await fleet_burn(duty.watched.session)
+        assert burn.causes is not None
+        assert burn.causes.causes[0].cause == "memory"
+        assert abs(burn.causes.per_day - (burn.idle_burn_per_day or 0)) < 0.2 * burn.causes.per_day
 
 
 async def test_an_outage_resolves_nothing_and_is_told_after_three_intervals(tmp_path: Path) -> None:
