@@ -110,6 +110,10 @@ class Rounds:
         # a leader renews before each round, so a lease must outlast one round and one pause
         return max(2 * self._interval, self._interval + self._session.config.monitor.round_deadline_seconds)
 
+    def keep_notice(self, text: str) -> None:
+        """Say this with every picture from now on, unless there is something newer to say."""
+        self._standing_notice = text
+
     def poll_now(self) -> None:
         """Start a round now instead of at the next interval; asked twice before it starts, it runs once."""
         self._asked.set()

@@ -85,7 +85,16 @@ class ServiceThread:
         self._rounds = Rounds(self._session, self._publish_unless_stopping)
         self._ready.set()
         if not self._stopping:
-            await self._rounds.run()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._rounds.run())
+                tasks.create_task(self._deliver(self._rounds))
+
+    async def _deliver(self, rounds: Rounds) -> None:
+        """The process that polls also judges alerts, so it has to deliver them, too."""
+        if self._session.config.channels:
+            from quri_console.service.deliveries import deliver_until_cancelled
+
+            await deliver_until_cancelled(self._session, rounds.keep_notice)
 
     async def _show_history(self) -> None:
         from quri_console.service.pictures import first_picture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Literal
@@ -14,11 +14,10 @@ from quri_console.history import History
 from quri_console.history.alerts import AlertEvent
 from quri_console.monitor.fleet import FleetStatus
 from quri_console.monitor.metrics import metrics_text
-from quri_console.monitor.notify.channel import open_channels
-from quri_console.monitor.notify.deliverer import Deliverer
 from quri_console.monitor.notify.outside import Outside
 from quri_console.monitor.rules import HealthLevel
 from quri_console.service.alerting import subject_names
+from quri_console.service.deliveries import PAUSE_SECONDS, deliver_until_cancelled
 from quri_console.service.metrics_endpoint import MetricsEndpoint
 from quri_console.service.metrics_now import level_of, watch_facts
 from quri_console.service.metrics_textfile import write_metrics_textfile
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from quri_console.monitor.heartbeats import Heartbeats
 
 NoticeKind = Literal["started", "round", "alert", "problem", "ended"]
-PAUSE_SECONDS = 10.0
 CLOSE_SECONDS = 1.0
 """How long a sign of life under way may hold up the end."""
 DUTY: HeartbeatDuty = "watch"
@@ -89,8 +87,8 @@ class Watch:
                 async with asyncio.TaskGroup() as tasks:
                     self._polling = self._rounds()
                     tasks.create_task(self._polling.run())
-                    tasks.create_task(self._again("deliveries", lambda: self._deliver(outside)))
-                    tasks.create_task(self._again("metrics", self._publish_metrics))
+                    tasks.create_task(deliver_until_cancelled(self._session, self._problem))
+                    tasks.create_task(self._keep_metrics())
         finally:
             if self._heartbeats is not None:
                 await self._heartbeats.close(CLOSE_SECONDS)
@@ -116,22 +114,16 @@ class Watch:
         clock = self._session.clock
         return Heartbeats(configs, outside, clock=clock, random=Random())  # noqa: S311 - jitter
 
-    async def _again(self, what: str, work: Callable[[], Awaitable[object]]) -> None:
-        """One part that fails is started again and leaves the others alone."""
+    async def _keep_metrics(self) -> None:
+        """Metrics that cannot be written are said to be so, tried again, and leave the rounds alone."""
         while True:
             try:
-                await work()
+                await self._publish_metrics()
             except QuriError as error:
-                self._note("problem", f"{what}: {error}", "warning")
+                self._problem(f"metrics: {error}")
             except Exception as error:  # noqa: BLE001 - a bug must be seen, and must not end the watch
-                self._note("problem", f"{what}: quri-console itself failed: {type(error).__name__}: {error}", "warning")
+                self._problem(f"metrics: quri-console itself failed: {type(error).__name__}: {error}")
             await self._session.clock.sleep(PAUSE_SECONDS)
-
-    async def _deliver(self, outside: Outside) -> None:
-        session = self._session
-        async with await History.open(session.config.paths.history) as history:
-            channels = open_channels(session.config.channels, outside, session.clock)
-            await Deliverer(history.outbox, channels, clock=session.clock, random=Random()).run()  # noqa: S311 - jitter
 
     async def _publish_metrics(self) -> None:
         metrics = self._session.config.monitor.metrics
@@ -200,6 +192,9 @@ class Watch:
             name = self._names.get(event.subject, event.subject)
             text = f"{name} {event.rule} {event.state}: {event.text}"
             self._note("alert", text, level_of(event.level), event.subject)
+
+    def _problem(self, text: str) -> None:
+        self._note("problem", text, "warning")
 
     def _note(self, kind: NoticeKind, text: str, level: HealthLevel = "ok", subject: str = "") -> None:
         self._say(Notice(self._session.clock.now_ns(), kind, text, level, subject))

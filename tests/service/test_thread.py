@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from quri_console.console import Console
+from quri_console.localnet.canister import RunState
 from quri_console.localnet.faults import Delay, FaultedRequest, FaultRule
 from quri_console.monitor.fleet import FleetStatus
 from quri_console.service.thread import ServiceThread
 from tests.support.fleets import write_config
 from tests.support.watched import watched_network
+from tests.support.webhook_receiver import webhook_receiver
 
 Pictures = queue.Queue[tuple[FleetStatus, str]]
 
@@ -109,3 +111,21 @@ def test_the_first_picture_waits_for_no_network_module(tmp_path: Path) -> None:
     )
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert finished.stdout == "2 False\n"
+
+
+async def test_the_console_alone_tells_of_its_alerts(tmp_path: Path) -> None:
+    _, publish = collecting()
+    async with webhook_receiver() as receiver:
+        secret = tmp_path / "hook.url"
+        secret.write_text(receiver.url)
+        secret.chmod(0o600)
+        channel = '[channels.hook]\nkind = "generic"\nurl_file = "hook.url"\n'
+        async with watched_network(tmp_path, count=1, monitor=f'interval = "1h"\n{channel}') as watched:
+            watched.net.network.subnet.canisters[watched.canisters[0]].run_state = RunState.STOPPED
+            handle = Console(watched.session).start_service(publish)
+            try:
+                await asyncio.wait_for(receiver.arrived.wait(), 20)
+            finally:
+                await asyncio.to_thread(handle.stop)
+        rules = {alert["labels"]["alertname"] for alert in receiver.received[0].json()["alerts"]}
+    assert "stopped" in rules
