@@ -114,7 +114,7 @@ def alerts_of(document: dict[str, Any]) -> list[tuple[str, str]]:
 async def test_two_watches_poll_once_and_the_second_takes_over(tmp_path: Path) -> None:
     async with alerted_operator(tmp_path) as (operator, _):
         # a lease outlasts a round: two seconds after the leader's death somebody else leads
-        operator.edit('interval = "1s"', 'interval = "1s"\nround_deadline = "1s"')
+        operator.edit('[monitor]\ninterval = "1s"', '[monitor]\ninterval = "1s"\nround_deadline = "1s"')
         first = await operator.start("watch")
         second = await operator.start("watch")
         await asyncio.sleep(4)
