@@ -3,24 +3,14 @@
 Usage: python -m tests.benchmarks.foundation
 """
 
-from __future__ import annotations
-
-import subprocess
-import sys
+from tests.benchmarks.in_turn import run_in_turn
 
 BENCHMARKS = (
-    "tests.benchmarks.demo_start",
-    "tests.benchmarks.certificate_check",
-    "tests.benchmarks.query_latency",
-    "tests.benchmarks.slice_reply",
+    "demo_start",
+    "certificate_check",
+    "query_latency",
+    "slice_reply",
 )
 
-
-def main() -> None:
-    for benchmark in BENCHMARKS:
-        print(f"== {benchmark}", flush=True)
-        subprocess.run([sys.executable, "-m", benchmark], check=True)
-
-
 if __name__ == "__main__":
-    main()
+    run_in_turn(BENCHMARKS)

@@ -3,23 +3,13 @@
 Usage: python -m tests.benchmarks.repository
 """
 
-from __future__ import annotations
-
-import subprocess
-import sys
+from tests.benchmarks.in_turn import run_in_turn
 
 BENCHMARKS = (
-    "tests.benchmarks.backup_against_icp",
-    "tests.benchmarks.repository_numbers",
-    "tests.benchmarks.listing",
+    "backup_against_icp",
+    "repository_numbers",
+    "listing",
 )
 
-
-def main() -> None:
-    for benchmark in BENCHMARKS:
-        print(f"== {benchmark}", flush=True)
-        subprocess.run([sys.executable, "-m", benchmark], check=True)
-
-
 if __name__ == "__main__":
-    main()
+    run_in_turn(BENCHMARKS)
