@@ -26,7 +26,7 @@ from quri_console.backup.canister_records import (
     warnings_of,
 )
 from quri_console.backup.copy_state import PACKER_THREADS, CopiedState, ProgressNotes, StateCopier
-from quri_console.backup.download import SnapshotSource, first_failure
+from quri_console.backup.download import SnapshotSource
 from quri_console.backup.earlier import Earlier, earlier_copies
 from quri_console.backup.extras import Extras, read_extras
 from quri_console.backup.interchange import Slice
@@ -56,6 +56,7 @@ from quri_console.repository.chunk_list import ChunkId
 from quri_console.repository.chunk_writer import ChunkWriter
 from quri_console.repository.set_writer import SetWriter
 from quri_console.repository.sets import SetManifest
+from quri_console.tasks import first_failure
 
 if TYPE_CHECKING:
     from quri_console.effects.perform import Effects
@@ -378,7 +379,11 @@ class _Job:
 
     async def commit(self) -> SetManifest:
         """Everything durable, modules compared with what the canisters showed, records, and last the manifest."""
-        await asyncio.gather(asyncio.to_thread(self.chunks.flush), self._measure_bills())
+        asked = list(self.tally.captured)
+        async with first_failure() as tasks:
+            asking = tasks.create_task(self._statuses(asked))
+            await asyncio.to_thread(self.chunks.flush)
+        await self._note_bills(asked, asking.result())
         for captured in list(self.tally.captured):
             try:
                 await asyncio.to_thread(self._finish, captured)
@@ -402,21 +407,22 @@ class _Job:
         entries = (*(captured.entry for captured in self.tally.captured), *self.tally.seen)
         return await asyncio.to_thread(self.writer.commit, set_items(self.network, entries), document)
 
-    async def _measure_bills(self) -> None:
-        """Ask what each canister has left; one that cannot be asked any more is left out."""
-        asked = list(self.tally.captured)
-        answers = await asyncio.gather(
-            *(read_status(self.effects.agent, captured.taken.subject.target) for captured in asked),
-            return_exceptions=True,
-        )
-        self.tally.captured.clear()
+    async def _statuses(self, asked: Sequence[_Captured]) -> list[CanisterStatus | BaseException]:
+        agent = self.effects.agent
+        asking = (read_status(agent, captured.taken.subject.target) for captured in asked)
+        return await asyncio.gather(*asking, return_exceptions=True)
+
+    async def _note_bills(self, asked: Sequence[_Captured], answers: Sequence[CanisterStatus | BaseException]) -> None:
+        """Note what each canister has left; one that cannot be asked any more is left out."""
         for captured, answer in zip(asked, answers, strict=True):
+            position = self.tally.captured.index(captured)
             if isinstance(answer, BaseException):
+                del self.tally.captured[position]
                 if not await self._left_out(captured.taken, answer):
                     raise answer
             else:
                 entry = replace(captured.entry, cycles_after=answer.cycles)
-                self.tally.captured.append(replace(captured, entry=entry))
+                self.tally.captured[position] = replace(captured, entry=entry)
 
     def _finish(self, captured: _Captured) -> None:
         """Read the module back, then write the canister's records. Raises CorruptionError, StorageFailed, DiskFull."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from quri_console.backup.chunk_maps import Report, chunk_names
-from quri_console.backup.download import MOST_SLICES, SnapshotSource, first_failure
+from quri_console.backup.download import MOST_SLICES, SnapshotSource
 from quri_console.backup.interchange import Blob, Slice, blob_size
 from quri_console.backup.readable_state import slices_of_blob
 from quri_console.image.page_diff import ChunkMap
+from quri_console.tasks import first_failure
 
 if TYPE_CHECKING:
     from quri_console.ic.management.types import SnapshotMetadata

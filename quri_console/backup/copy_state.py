@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from quri_console.backup.download import MOST_SLICES, SnapshotSource, first_failure
+from quri_console.backup.download import MOST_SLICES, SnapshotSource
 from quri_console.backup.interchange import BLOBS, Blob, Slice, blob_size, slices_of
 from quri_console.backup.resume_notes import DoneSlice, encode_note
 from quri_console.backup.snapshot_record import CHUNK_STORE_ALIGNMENT, CHUNK_STORE_BLOB, padded
@@ -20,6 +20,7 @@ from quri_console.ic.management.types import SnapshotMetadata
 from quri_console.repository.chunk_list import ChunkId, ChunkList, joined
 from quri_console.repository.chunk_writer import ChunkWriter, Written
 from quri_console.repository.chunking import chunk_bytes_for
+from quri_console.tasks import first_failure
 
 SLICES_PER_NOTE = 8
 PACKER_THREADS = 2

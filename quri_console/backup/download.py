@@ -132,13 +132,3 @@ class SnapshotSource:
             why="Somebody else with control over the canister deleted or replaced it.",
             next_step="Run the backup again.",
         )
-
-
-@asynccontextmanager
-async def first_failure() -> AsyncIterator[asyncio.TaskGroup]:
-    """A task group that raises its first failure itself instead of a group of one kind."""
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            yield tasks
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None

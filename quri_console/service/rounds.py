@@ -10,7 +10,6 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from quri_console.backup.download import first_failure
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.errors import QuriError
 from quri_console.history import History
@@ -26,6 +25,7 @@ from quri_console.service.after_round import AfterRound, Step
 from quri_console.service.connect import as_shown, connect
 from quri_console.service.pictures import empty_picture, newest_attempts, picture
 from quri_console.service.session import Session
+from quri_console.tasks import first_failure
 
 Publish = Callable[[FleetStatus], None]
 

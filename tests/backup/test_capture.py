@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import random
@@ -15,18 +16,21 @@ from quri_console.backup.backup_set import BackupFailed
 from quri_console.backup.browse import open_backup
 from quri_console.backup.capture import back_up
 from quri_console.backup.download import SnapshotGone
+from quri_console.backup.plan import read_status
+from quri_console.backup.target import BackupTarget
 from quri_console.clock import SystemClock
 from quri_console.effects.stop import StopTimedOut
 from quri_console.errors import Cancelled, CorruptionError, ExitCode, NotAuthorised, RefusedBySafetyRule
-from quri_console.ic.agent import Rejected
+from quri_console.ic.agent import Agent, Rejected
 from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.management import change, snapshot_change
 from quri_console.ic.management.read import list_canister_snapshots
-from quri_console.ic.management.types import Global
+from quri_console.ic.management.types import CanisterStatus, Global
 from quri_console.ic.prepared import perform
 from quri_console.localnet.faults import DropAfter, DropBefore, FaultRule, Refuse, Truncate
 from quri_console.localnet.management import Invocation
 from quri_console.localnet.messages import ErrorCode, Rejection, Reply
+from quri_console.repository.chunk_writer import ChunkWriter
 from quri_console.repository.files import DiskFull, StorageFailed
 from tests.support.guinea_pig import Laboratory, heap, laboratory, module, read_back, stable_memory
 
@@ -310,6 +314,40 @@ async def test_a_disk_that_fills_up_meanwhile_leaves_nothing_half_mistaken(small
     assert "Free some space" in caught.value.next_step
     await _untouched(lab, canister)
     assert list((small_disk / "backups").iterdir()) == []
+
+
+async def test_a_failure_to_store_ends_the_question_what_a_canister_has_left(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canister = await lab.create()
+    asked, ended = asyncio.Event(), []
+    flush, loop = ChunkWriter.flush, asyncio.get_running_loop()
+
+    async def last_status(*_: object) -> CanisterStatus:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+        raise AssertionError("nobody answers")
+
+    def full(writer: ChunkWriter) -> int:
+        flush(writer)
+        asyncio.run_coroutine_threadsafe(asyncio.wait_for(asked.wait(), 5), loop).result()
+        raise DiskFull("the disk is full")
+
+    async def patched(agent: Agent, target: BackupTarget) -> CanisterStatus:
+        if lab.progress.events and lab.progress.events[-1].done == lab.progress.events[-1].total > 1:
+            return await last_status()
+        return await read_status(agent, target)
+
+    monkeypatch.setattr("quri_console.backup.capture.read_status", patched)
+    monkeypatch.setattr(ChunkWriter, "flush", full)
+    with pytest.raises(DiskFull):
+        await lab.back_up((canister, "pig"))
+    assert ended == [True], "it does not go on behind the failed backup"
+    monkeypatch.undo()
+    await _untouched(lab, canister)
 
 
 async def test_a_full_disk_that_also_holds_the_journal_does_not_keep_the_snapshot(small_disk: Path) -> None:
