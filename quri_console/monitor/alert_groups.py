@@ -9,8 +9,8 @@ from typing import Literal
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.config.alerting import AlertsConfig
 from quri_console.history.alerts import Mute
-from quri_console.monitor.alert_state import IMMEDIATE, RANK, Alert, Told
-from quri_console.monitor.rules import MOMENTARY, NO_DATA, HealthLevel, Rule
+from quri_console.monitor.alert_state import IMMEDIATE, Alert, Told
+from quri_console.monitor.rules import MOMENTARY, NO_DATA, RANK, HealthLevel, Rule
 from quri_console.monitor.silences import in_force
 
 WATCH = "watch"

@@ -13,13 +13,11 @@ from typing import Literal
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.config.alerting import AlertsConfig
 from quri_console.monitor.fleet import Finding
-from quri_console.monitor.rules import MOMENTARY, NO_DATA, HealthLevel, Rule
+from quri_console.monitor.rules import MOMENTARY, NO_DATA, RANK, HealthLevel, Rule
 from quri_console.units import HOUR_SECONDS
 
 AlertState = Literal["pending", "firing", "resolving", "resolved", "gone"]
 """`gone` is an alert that nobody needs to see: it is kept for as long as its checks may still show flapping."""
-
-RANK: dict[HealthLevel, int] = {"ok": 0, "unknown": 1, "warning": 2, "critical": 3}
 
 IMMEDIATE: frozenset[Rule] = MOMENTARY | {"frozen", "emptied", "deleted", "stopped", "untrusted"}
 """Rules whose alert fires from a single sample."""

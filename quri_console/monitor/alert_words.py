@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Sequence
 
 from quri_console.clock import NANOSECONDS_PER_SECOND, utc_datetime
-from quri_console.monitor.alert_state import RANK, Alert
+from quri_console.monitor.alert_state import Alert
 from quri_console.monitor.notification import AlertNote
-from quri_console.monitor.rules import MOMENTARY, HealthLevel, Rule
+from quri_console.monitor.rules import MOMENTARY, RANK, HealthLevel, Rule
 from quri_console.units import format_duration
 
 MAX_LINES = 20

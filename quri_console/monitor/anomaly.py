@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 from quri_console.clock import utc_datetime
+from quri_console.history.events import Event
 from quri_console.monitor.windows import HOUR_NS, Segment
 from quri_console.units import format_cycles
 
@@ -40,18 +41,6 @@ CHANGES = frozenset({"module-changed", "controllers-changed"})
 Season = Literal["hour of day", "hour of week"]
 
 
-class Happened(Protocol):
-    """An event of a canister."""
-
-    @property
-    def kind(self) -> str:
-        """What happened."""
-
-    @property
-    def at_ns(self) -> int:
-        """When it was noticed, in nanoseconds since 1970."""
-
-
 @dataclass(frozen=True, slots=True)
 class Anomaly:
     """An unusual burn (cycles per day) from `from_ns` on; `changes` are those of the hour in which it began.
@@ -67,7 +56,7 @@ class Anomaly:
     usual_high: float
     z: float
     season: Season
-    changes: tuple[Happened, ...] = ()
+    changes: tuple[Event, ...] = ()
 
     @property
     def text(self) -> str:
@@ -97,7 +86,7 @@ def find_anomaly(
     *,
     now_ns: int,
     idle_burn_per_day: int | None = None,
-    events: Sequence[Happened] = (),
+    events: Sequence[Event] = (),
 ) -> Anomaly | None:
     """The unusual burn that goes on now: the two newest hours both lie far above their like; else None.
 
@@ -228,7 +217,7 @@ def _scale(deviations: Sequence[float]) -> float:
     return max(_MAD_TO_SIGMA * median(deviations), SCALE_FLOOR) if deviations else SCALE_FLOOR
 
 
-def _changes(events: Sequence[Happened], first: int, newest: int) -> tuple[Happened, ...]:
+def _changes(events: Sequence[Event], first: int, newest: int) -> tuple[Event, ...]:
     """Changes from the hour before on: what is noticed by a poll happened before it."""
     hours = range(first - 1, newest + 1)
     return tuple(event for event in events if event.kind in CHANGES and event.at_ns // HOUR_NS in hours)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from quri_console.clock import NANOSECONDS_PER_SECOND, utc_datetime
 from quri_console.config import Thresholds
 from quri_console.history import Sample
+from quri_console.history.events import Event
 from quri_console.monitor import words
 from quri_console.monitor.fleet import Finding, Health
-from quri_console.monitor.rules import HealthLevel, Rule
+from quri_console.monitor.rules import RANK, HealthLevel, Rule
 from quri_console.units import GIB, HOUR_SECONDS, MIB, format_bytes, format_cycles, format_duration
-
-_RANK: dict[HealthLevel, int] = {"ok": 0, "unknown": 1, "warning": 2, "critical": 3}
 
 MOMENT_SECONDS = HOUR_SECONDS
 """How long something that happened is a finding."""
@@ -28,19 +26,6 @@ LARGEST_HEAP_BYTES = 4 * GIB
 NEAR_SHARE, FULL_SHARE = 0.8, 0.95
 GROWTH_SHARE, GROWTH_BYTES = 0.2, 64 * MIB
 """A day's growth is worth a warning when it is more than both."""
-
-
-class Happened(Protocol):
-    """An event as the history has it."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def at_ns(self) -> int: ...
-    @property
-    def before(self) -> str | None: ...
-    @property
-    def after(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +44,7 @@ class Evidence:
     age_seconds: float
     stale: bool
     now_ns: int = 0
-    events: Sequence[Happened] = ()
+    events: Sequence[Event] = ()
     memory_day_ago: int | None = None
     backup_expected: bool = False
     last_backup_at_ns: int | None = None
@@ -71,13 +56,18 @@ class Evidence:
 
 def judge(evidence: Evidence, thresholds: Thresholds) -> Health:
     """The health of one canister; findings worst first."""
-    findings = sorted(_findings(evidence, thresholds), key=lambda finding: -_RANK[finding.level])
-    return Health(findings[0].level, tuple(findings)) if findings else Health("ok")
+    return health_of(_findings(evidence, thresholds))
+
+
+def health_of(findings: Iterable[Finding]) -> Health:
+    """The health that findings amount to; they are put worst first."""
+    ordered = sorted(findings, key=lambda finding: -RANK[finding.level])
+    return Health(ordered[0].level, tuple(ordered)) if ordered else Health("ok")
 
 
 def worst(levels: Iterator[HealthLevel]) -> HealthLevel:
     """The worst of some levels, `ok` for none."""
-    return max(levels, key=_RANK.__getitem__, default="ok")
+    return max(levels, key=RANK.__getitem__, default="ok")
 
 
 def _findings(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
@@ -183,18 +173,22 @@ def _of_cycles(rule: Rule, level: HealthLevel, text: str, cycles: int, limit: in
 
 
 def _runway(seconds: float | None, thresholds: Thresholds) -> Iterator[Finding]:
+    short = short_runway(seconds, thresholds)
+    if short is not None:
+        level, threshold = short
+        assert seconds is not None
+        text = words.short_runway(seconds, threshold, level)
+        value, limit = format_duration(seconds), format_duration(threshold)
+        yield Finding("runway-short", level, text, value, limit, seconds, threshold)
+
+
+def short_runway(seconds: float | None, thresholds: Thresholds) -> tuple[HealthLevel, float] | None:
+    """The worst level whose threshold a runway is below, and that threshold in seconds; None when it is long enough."""
     if seconds is None:
-        return
-    levels: tuple[tuple[HealthLevel, float], ...] = (
-        ("critical", thresholds.critical_runway_seconds),
-        ("warning", thresholds.warning_runway_seconds),
-    )
-    for level, threshold in levels:
-        if seconds < threshold:
-            text = words.short_runway(seconds, threshold, level)
-            value, limit = format_duration(seconds), format_duration(threshold)
-            yield Finding("runway-short", level, text, value, limit, seconds, threshold)
-            return
+        return None
+    if seconds < thresholds.critical_runway_seconds:
+        return "critical", thresholds.critical_runway_seconds
+    return ("warning", thresholds.warning_runway_seconds) if seconds < thresholds.warning_runway_seconds else None
 
 
 def _limits(reading: Sample) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from quri_console.config.alerting import PayerConfig
 from quri_console.errors import QuriError
 from quri_console.monitor import words
 from quri_console.monitor.fleet import CanisterView, Finding, Health
-from quri_console.monitor.rules import HealthLevel
+from quri_console.monitor.health import health_of, short_runway
 from quri_console.units import DAY_SECONDS, format_cycles, format_duration
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ def payer_view(
     """A payer, judged; `reading` is its newest balance, `last_error` why the newest attempt failed."""
     cycles = reading.cycles if reading is not None else None
     runway = cycles / burn_per_day * DAY_SECONDS if cycles is not None and burn_per_day else None
-    findings = _findings(payer, cycles, runway, last_error, thresholds)
-    health = Health(findings[0].level, tuple(findings)) if findings else Health("ok")
+    health = health_of(_findings(payer, cycles, runway, last_error, thresholds))
     at_ns = reading.at_ns if reading is not None else None
     return PayerView(payer.name, payer.owner, cycles, at_ns, last_error, runway, health)
 
@@ -90,17 +89,14 @@ def _findings(
         text = words.payer_low(payer.name, cycles, payer.warning_cycles)
         value, limit = format_cycles(cycles), format_cycles(payer.warning_cycles)
         findings.append(Finding("payer-low", "warning", text, value, limit, float(cycles), float(payer.warning_cycles)))
-    levels: tuple[tuple[HealthLevel, float], ...] = (
-        ("critical", thresholds.critical_runway_seconds),
-        ("warning", thresholds.warning_runway_seconds),
-    )
-    for level, threshold in levels:
-        if runway is not None and runway < threshold:
-            text = words.payer_runway(payer.name, runway, threshold)
-            value, limit = format_duration(runway), format_duration(threshold)
-            findings.insert(0, Finding("payer-low", level, text, value, limit, runway, threshold))
-            break
+    short = short_runway(runway, thresholds)
+    if short is not None:
+        assert runway is not None
+        level, threshold = short
+        text = words.payer_runway(payer.name, runway, threshold)
+        value, limit = format_duration(runway), format_duration(threshold)
+        # before the balance: of two findings of one level and rule the first speaks for the alert
+        findings.insert(0, Finding("payer-low", level, text, value, limit, runway, threshold))
     if last_error:
         findings.append(Finding("unreachable", "unknown", words.unreachable(last_error)))
-    # one alert per rule: the worst finding speaks for it
     return findings

@@ -6,6 +6,9 @@ from typing import Literal
 
 HealthLevel = Literal["ok", "warning", "critical", "unknown"]
 
+RANK: dict[HealthLevel, int] = {"ok": 0, "unknown": 1, "warning": 2, "critical": 3}
+"""The worse the higher."""
+
 Rule = Literal[
     "never-seen",
     "stale",

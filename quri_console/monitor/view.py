@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.config import CanisterConfig, Config, NetworkConfig
 from quri_console.history import Sample
+from quri_console.history.events import Event
 from quri_console.monitor.burn import estimate_burn, runway
 from quri_console.monitor.fleet import CanisterView, FleetStatus
-from quri_console.monitor.health import Evidence, Happened, judge
+from quri_console.monitor.health import Evidence, judge
 from quri_console.monitor.windows import Segment, segments_of_series
 from quri_console.units import DAY_SECONDS
 
@@ -35,7 +36,7 @@ class Seen:
     readings: Mapping[str, Sample] = field(default_factory=dict)
     series: Mapping[str, Series] = field(default_factory=dict)
     segments: Mapping[str, Sequence[Segment]] = field(default_factory=dict)
-    events: Mapping[str, Sequence[Happened]] = field(default_factory=dict)
+    events: Mapping[str, Sequence[Event]] = field(default_factory=dict)
     memory_day_ago: Mapping[str, int] = field(default_factory=dict)
     anomalies: Mapping[str, str] = field(default_factory=dict)
     snapshots: Mapping[str, int] = field(default_factory=dict)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Protocol
 
+from quri_console.history.events import Event
 from quri_console.units import format_bytes, format_cycles, format_duration
 
 NEVER_SAMPLED = "not seen yet"
@@ -60,14 +60,7 @@ def short_runway(seconds: float, threshold_seconds: float, level: str) -> str:
     return f"≈ {format_duration(seconds)} to the freezing limit, less than {limit} ({level})"
 
 
-class _Change(Protocol):
-    @property
-    def before(self) -> str | None: ...
-    @property
-    def after(self) -> str | None: ...
-
-
-def controllers_changed(change: _Change, age_seconds: float) -> str:
+def controllers_changed(change: Event, age_seconds: float) -> str:
     """Somebody changed who may change the canister."""
     before, after = (frozenset(json.loads(text)) if text else frozenset() for text in (change.before, change.after))
     parts = [*(f"added {name}" for name in sorted(after - before))]
@@ -75,7 +68,7 @@ def controllers_changed(change: _Change, age_seconds: float) -> str:
     return f"controllers changed {format_duration(age_seconds)} ago: {', '.join(parts) or 'in their order'}"
 
 
-def module_changed(change: _Change, age_seconds: float) -> str:
+def module_changed(change: Event, age_seconds: float) -> str:
     """Another module was installed."""
     before, after = (f"{text[:12]}…" if text else "no code" for text in (change.before, change.after))
     return f"module changed {format_duration(age_seconds)} ago: {before} → {after}"

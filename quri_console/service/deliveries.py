@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from random import Random
 
 from quri_console.errors import QuriError
@@ -31,6 +32,21 @@ async def deliver_until_cancelled(session: Session, tell: Callable[[str], None])
 
 
 async def _deliver(session: Session) -> None:
-    async with await History.open(session.config.paths.history) as history, Outside() as outside:
+    async with await History.open(session.config.paths.history) as history, _deliverer(session, history) as worker:
+        await worker.run()
+
+
+async def deliver_for(session: Session, history: History, seconds: float) -> bool:
+    """Deliver what can be delivered within `seconds`; whether nothing is left."""
+    if not session.config.channels:
+        return True
+    async with _deliverer(session, history) as worker:
+        return await worker.drain(seconds)
+
+
+@asynccontextmanager
+async def _deliverer(session: Session, history: History) -> AsyncIterator[Deliverer]:
+    """A deliverer for the configured channels."""
+    async with Outside() as outside:
         channels = open_channels(session.config.channels, outside, session.clock)
-        await Deliverer(history.outbox, channels, clock=session.clock, random=Random()).run()  # noqa: S311 - jitter
+        yield Deliverer(history.outbox, channels, clock=session.clock, random=Random())  # noqa: S311 - jitter

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.errors import QuriError
 from quri_console.history import History
 from quri_console.history.integrity import quick_check
-from quri_console.service.pictures import newest_attempts, newest_backups
+from quri_console.service.pictures import newest_attempts, newest_copies, remaining_backups
 from quri_console.service.session import Session
 from quri_console.units import DAY_SECONDS, GIB, format_bytes, format_duration
+
+if TYPE_CHECKING:
+    from quri_console.backup.summaries import BackupSummary
 
 Level = Literal["ok", "warning", "critical"]
 MISSED_INTERVALS = 3
@@ -115,14 +118,14 @@ def _operations(session: Session) -> Iterator[Diagnosis]:
 def _backups(session: Session) -> Iterator[Diagnosis]:
     config, now_ns = session.config, session.clock.now_ns()
     try:
-        newest = newest_backups(config, session.network.name)
+        backups = remaining_backups(config)
     except QuriError as error:
         yield Diagnosis("backups", "critical", str(error), error.next_step)
         return
-    if newest is None:
+    if backups is None:
         yield Diagnosis("backups", "warning", "there is no repository yet", "`quri-console init` makes it.")
         return
-    fine = True
+    newest, fine = newest_copies(backups, session.network.name), True
     for canister in config.canisters:
         allowed = canister.backup_age_seconds
         at_ns = newest.get(canister.id)
@@ -135,14 +138,10 @@ def _backups(session: Session) -> Iterator[Diagnosis]:
         yield Diagnosis("backups", "warning", text, f"`quri-console backup {canister.name}`")
     if fine:
         yield Diagnosis("backups", "ok", "every canister has a backup that is young enough")
-    yield from _verification(session)
+    yield from _verification(session, backups)
 
 
-def _verification(session: Session) -> Iterator[Diagnosis]:
-    from quri_console.backup.summaries import list_backups, remaining
-    from quri_console.service.repositories import open_repository
-
-    backups = remaining(list_backups(open_repository(session.config), session.config.paths.cache))
+def _verification(session: Session, backups: Sequence[BackupSummary]) -> Iterator[Diagnosis]:
     times = [backup.standing.verified_at for backup in backups if backup.standing.verified_at is not None]
     if not backups:
         return

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
 from quri_console.history import History
 from quri_console.monitor.fleet import FleetStatus
 from quri_console.service.after_round import AfterRound
@@ -34,19 +32,7 @@ async def monitor_once(session: Session, *, notify: bool = False) -> FleetStatus
         fleet = await picture(session.config, network, history, now_ns, anomalies=after.anomalies)
         if notify:
             await after.step(history, fleet, fresh=True)
-            await deliver(session, history)
+            from quri_console.service.deliveries import deliver_for
+
+            await deliver_for(session, history, DELIVERY_SECONDS)
     return fleet
-
-
-async def deliver(session: Session, history: History) -> bool:
-    """Bring what waits in the outbox to its channels; whether nothing is left."""
-    from quri_console.monitor.notify.channel import open_channels
-    from quri_console.monitor.notify.deliverer import Deliverer
-    from quri_console.monitor.notify.outside import Outside
-
-    if not session.config.channels:
-        return True
-    async with Outside() as outside:
-        channels = open_channels(session.config.channels, outside, session.clock)
-        deliverer = Deliverer(history.outbox, channels, clock=session.clock, random=Random())  # noqa: S311 - jitter
-        return await deliverer.drain(DELIVERY_SECONDS)

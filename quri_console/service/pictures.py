@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.config import Config, NetworkConfig
@@ -18,6 +19,9 @@ from quri_console.monitor.view import SERIES_SECONDS, Seen, fleet_picture
 from quri_console.monitor.windows import HOUR_NS, Segment, segments_of_series, whole_hour
 from quri_console.service.session import Session
 from quri_console.units import DAY_SECONDS
+
+if TYPE_CHECKING:
+    from quri_console.backup.summaries import BackupSummary
 
 # Between processes on one machine clocks agree; what lies further ahead was written before the clock was set back.
 AHEAD_SECONDS = 60
@@ -134,6 +138,12 @@ def newest_backups(config: Config, network: str) -> Mapping[str, int] | None:
     None where there is no repository yet.
     Raises NotARepository, NewerFormat, CorruptionError, StorageFailed.
     """
+    backups = remaining_backups(config)
+    return None if backups is None else newest_copies(backups, network)
+
+
+def remaining_backups(config: Config) -> Sequence[BackupSummary] | None:
+    """The backups that nobody forgot, None where there is no repository yet. Raises as `newest_backups`."""
     if not config.repository.path.exists():
         # spares the import, too: most of `status`' time from history is imports
         return None
@@ -145,8 +155,13 @@ def newest_backups(config: Config, network: str) -> Mapping[str, int] | None:
         repository = open_repository(config)
     except RepositoryMissing:
         return None
+    return remaining(list_backups(repository, config.paths.cache))
+
+
+def newest_copies(backups: Iterable[BackupSummary], network: str) -> dict[str, int]:
+    """When the newest undamaged copy of each canister's state was taken (ns since 1970), by canister id."""
     newest: dict[str, int] = {}
-    for backup in remaining(list_backups(repository, config.paths.cache)):
+    for backup in backups:
         if backup.network != network or backup.state == "damaged":
             continue
         for canister in backup.canisters:

@@ -249,3 +249,7 @@ def test_cutting_splits_no_replacement() -> None:
     assert fit("abc", 3) == "abc"
     assert fit("abcd", 3) == "ab…"
     assert fit("\U0001f525\U0001f525", 3) == "\U0001f525…"
+
+
+def test_what_is_invisible_in_a_terminal_is_spelt_out_in_a_message_too() -> None:
+    assert safe("a\U000e0100b") == "a\\u{e0100}b"
