@@ -119,7 +119,9 @@ async def prometheus(folder: Path, scraped_port: int) -> AsyncIterator[httpx.Asy
 
 async def query(client: httpx.AsyncClient, expression: str) -> list[Any]:
     """What an expression evaluates to now."""
-    answer = (await client.get("/api/v1/query", params={"query": expression})).json()
+    reply = await client.get("/api/v1/query", params={"query": expression})
+    reply.raise_for_status()
+    answer = reply.json()
     assert answer["status"] == "success", (expression, answer)
     result: list[Any] = answer["data"]["result"]
     return result
@@ -133,7 +135,10 @@ async def scraped(client: httpx.AsyncClient) -> None:
                 if [result["value"][1] for result in await query(client, "up")] == ["1"]:
                     return
             except httpx.TransportError:
-                pass  # it is still starting
+                pass  # it is not listening yet
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code != httpx.codes.SERVICE_UNAVAILABLE:  # it listens before its storage opens
+                    raise
             await asyncio.sleep(0.1)
 
 
