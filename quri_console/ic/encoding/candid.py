@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import icp_candid.candid as library
@@ -25,6 +26,7 @@ from quri_console.ic.encoding.candid_subtyping import check_arguments
 __all__ = ["DEFAULT_BUDGET", "Budget", "MalformedCandid", "Types", "decode", "encode", "field_hash"]
 
 
+@lru_cache(maxsize=4096)
 def field_hash(name: str) -> int:
     """The number by which the wire knows a record field or variant case (Candid specification, "Types")."""
     number = 0

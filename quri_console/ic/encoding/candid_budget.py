@@ -65,6 +65,8 @@ FIXED_SIZES = {-1: 0, -2: 1, -5: 1, -6: 2, -7: 4, -8: 8, -9: 1, -10: 2, -11: 4, 
 _PRIMITIVES = frozenset(range(-17, 0)) | {Opcode.PRINCIPAL}
 _MAX_PRINCIPAL_BYTES = 29
 _FIELD_NUMBERS = 1 << 32
+_REMEMBERED_HEADERS = 8
+_REMEMBERED_HEADER_BYTES = 4096
 _UNCOUNTABLE = 1 << 62  # stands for every number of values beyond any budget
 
 
@@ -99,7 +101,7 @@ def check_budget(data: bytes, budget: Budget = DEFAULT_BUDGET) -> Message:
     if not data.startswith(MAGIC):
         raise MalformedCandid("it does not begin with DIDL")
     try:
-        message = _TypeReader(data, budget.types).read()
+        message = _types_of(data, budget.types)
         walk = _ValueWalk(data, message.table, budget, message.values_start)
         for argument in message.arguments:
             walk.value(argument, budget.depth)
@@ -107,6 +109,32 @@ def check_budget(data: bytes, budget: Budget = DEFAULT_BUDGET) -> Message:
         raise MalformedCandid(error.what) from error
     if walk.offset != len(data):
         raise MalformedCandid("bytes follow its last value")
+    return message
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownHeader:
+    """What comes before the values of a message that was read before; answers of one method mostly share it."""
+
+    header: bytes
+    message: Message
+    types: int
+
+
+_known_headers: tuple[_KnownHeader, ...] = ()
+
+
+def _types_of(data: bytes, types: int) -> Message:
+    """The types of a message, read once for messages that begin alike; replaced whole, so threads need no lock."""
+    global _known_headers  # noqa: PLW0603
+    for known in _known_headers:
+        if known.types <= types and data.startswith(known.header):
+            return known.message
+    reader = _TypeReader(data, types)
+    message = reader.read()
+    if message.values_start <= _REMEMBERED_HEADER_BYTES:
+        known = _KnownHeader(data[: message.values_start], message, types - reader.remaining)
+        _known_headers = (known, *_known_headers[: _REMEMBERED_HEADERS - 1])
     return message
 
 

@@ -174,3 +174,19 @@ def test_references_to_functions_and_services_are_stepped_over() -> None:
     assert decode(data, [method, service, Types.Nat])[2] == 5
     opaque = encode([method, Types.Nat], [None, 5])
     assert decode(opaque) == [None, 5]
+
+
+def test_messages_that_begin_alike_are_read_as_if_each_came_first() -> None:
+    kind = Types.Record({"cycles": Types.Nat, "name": Types.Text})
+    values = [{"cycles": number, "name": "x" * number} for number in range(3)]
+    messages = [encode([kind], [value]) for value in values]
+    assert [decode(data, [kind]) for data in messages] == [[value] for value in values]
+    assert check_budget(messages[0]) == check_budget(messages[2])
+    for cut_off in (messages[0][:-1], messages[0][: check_budget(messages[0]).values_start]):
+        with pytest.raises(MalformedCandid):
+            decode(cut_off)
+    with pytest.raises(MalformedCandid):
+        decode(messages[0], budget=Budget(types=2))
+    # one whose types go on where the other's end
+    longer = encode([kind, Types.Bool], [values[0], True])
+    assert decode(longer, [kind, Types.Bool]) == [values[0], True]
