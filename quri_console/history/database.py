@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -29,6 +29,7 @@ from quri_console.history.payers import Payers
 from quri_console.history.retention import Retention
 from quri_console.history.rollups import Rollups
 from quri_console.history.samples import SQLITE_MAX_INTEGER, Sample, exact, from_row
+from quri_console.history.schedule_runs import ScheduleRuns
 from quri_console.history.series import BurnPiece, ChartColumn, burn_pieces, chart_columns
 from quri_console.history.writing import SAMPLE_COLUMNS, SampleWriter
 
@@ -67,6 +68,7 @@ class History:
         self.duties = Duties(access)
         self.causes = Causes(access)
         self.payers = Payers(access)
+        self.schedule_runs = ScheduleRuns(access)
         self.retention = Retention(access)
 
     @classmethod
@@ -258,5 +260,8 @@ async def _use_write_ahead_log(connection: aiosqlite.Connection) -> None:
 
 def _create_private(path: Path) -> None:
     make_private_folders(path.parent)
-    # SQLite gives its -wal and -shm files the mode of the database
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    # SQLite gives its -wal and -shm files the mode of the database. A file that is there must not be opened here:
+    # closing it would drop every lock that other connections of this process hold on it (POSIX), and then another
+    # process takes itself for the last one and deletes the write-ahead log under them.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
