@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quri_console.clock import Clock, SystemClock
 from quri_console.config import Config, NetworkConfig, find_config_path, load_config
@@ -15,18 +15,29 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from quri_console.backup.browse import OpenBackup
+    from quri_console.backup.closer_look import BackupLook
     from quri_console.backup.comparison import Part
     from quri_console.backup.diff import Approve, Diff
     from quri_console.backup.import_backup import Imported
     from quri_console.backup.manifest import TakenMode
     from quri_console.backup.plan import BackupPlan
     from quri_console.backup.summaries import BackupSummary, RepositorySummary
+    from quri_console.effects.audit_check import AuditCheck
+    from quri_console.effects.lockdown import Lockdown
+    from quri_console.effects.operation_summary import OperationSummary
+    from quri_console.history.outbox import Message
+    from quri_console.history.schedule_runs import ScheduleRun
+    from quri_console.history.schedule_views import Installation, SchedulesView, ScheduleView
     from quri_console.ic.management.types import LogRecord
     from quri_console.monitor.burn_report import CanisterBurn
+    from quri_console.monitor.canister_facts import CanisterFacts
+    from quri_console.monitor.chart_data import CyclesChart
     from quri_console.monitor.fleet import FleetStatus
     from quri_console.monitor.metrics import MetricsFormat
     from quri_console.monitor.series import CanisterHistory, Resolution
     from quri_console.progress import Progress
+    from quri_console.report.model import Report, ReportKind
+    from quri_console.report.runbook import Runbook
     from quri_console.repository.archive import Archived
     from quri_console.repository.check_report import CheckReport, Verification
     from quri_console.repository.key_changes import RemovedWay, Rotated
@@ -39,17 +50,30 @@ if TYPE_CHECKING:
     from quri_console.repository.repair_report import IndexRepair, MarksRepair, PacksRepair
     from quri_console.repository.store import RepositoryFacts
     from quri_console.repository.ways import NewWay
+    from quri_console.restore.chain_snapshots import SnapshotsView
+    from quri_console.restore.group_plan import GroupPlan
     from quri_console.restore.plan import RestorePlan
+    from quri_console.restore.points import RestorePoints
+    from quri_console.restore.ready import Readiness
+    from quri_console.restore.rehearsal import SetRehearsal
+    from quri_console.restore.remedies import Proposal
+    from quri_console.restore.remedy_plan import RemedyPlan
     from quri_console.restore.rollback import RollbackPlan
+    from quri_console.restore.snapshot_deletion import DeletionPlan
+    from quri_console.service.activity import OperationSteps
     from quri_console.service.alerting import AlertsView
     from quri_console.service.checks import CheckRequest
     from quri_console.service.doctor import Diagnosis
+    from quri_console.service.following import OperationHandle
     from quri_console.service.forgetting import ForgetPlan
     from quri_console.service.history_import import ImportedHistory
     from quri_console.service.imports import ImportWishes, NotImported
     from quri_console.service.keeping import Keep
     from quri_console.service.keys import KeyAccess
-    from quri_console.service.operations import OperationHandle, OperationSummary
+    from quri_console.service.left_stopped import LeftStopped
+    from quri_console.service.operation_reports import OperationEvidence
+    from quri_console.service.restores import RestoreWishes
+    from quri_console.service.schedule_install import Wish as InstallWish
     from quri_console.service.thread import ServiceHandle
     from quri_console.service.watch import Notice
 
@@ -173,11 +197,94 @@ class Console:
 
         return await metrics_now(self.session, form)
 
+    def lockdown(self) -> Lockdown | None:
+        """The lockdown that is on; None when it is off."""
+        from quri_console.effects.lockdown import read_lockdown
+
+        return read_lockdown(self.session.config.paths.state)
+
+    def lockdown_on(self, reason: str) -> Lockdown:
+        """Halt schedules and every effect, on all networks of this state folder."""
+        from quri_console.service import lockdowns
+
+        return lockdowns.lockdown_on(self.session, reason)
+
+    def lockdown_off(self, reason: str) -> Lockdown | None:
+        """End a lockdown; the one that was on, None when none was."""
+        from quri_console.service import lockdowns
+
+        return lockdowns.lockdown_off(self.session, reason)
+
+    def audit_events(
+        self, *, since_seconds: float | None = None, operation: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The events of the audit log, oldest first: of late, or of one operation. Raises StateFolderUnusable."""
+        from quri_console.service import audit
+
+        return audit.audit_events(self.session, since_seconds=since_seconds, operation=operation)
+
+    def verify_audit(self) -> AuditCheck:
+        """Whether the audit log is what was written. Raises StateFolderUnusable."""
+        from quri_console.service import audit
+
+        return audit.verify_audit(self.session)
+
+    async def report(self, kind: ReportKind, *, since_seconds: float | None = None) -> Report:
+        """What happened since then, by default within the period of its kind. Raises HistoryUnusable."""
+        from quri_console.report.forms import PERIODS
+        from quri_console.report.making import make_report
+        from quri_console.service.report_facts import report_facts
+
+        seconds = PERIODS[kind] if since_seconds is None else since_seconds
+        return make_report(await report_facts(self.session, since_seconds=seconds), kind)
+
+    def runbook(self, *, commands: str = "") -> Runbook:
+        """The runbook, with what the configuration adds and a reference of the `commands`. Raises ConfigError."""
+        from quri_console.report.runbook import read_runbook
+
+        return read_runbook(self.config, commands=commands)
+
+    async def bring_back(self) -> tuple[LeftStopped, ...]:
+        """Start again what operations that died left stopped; what was found. Asks nobody."""
+        from quri_console.service import left_stopped
+
+        return await left_stopped.bring_back(self.session)
+
     async def doctor(self) -> tuple[Diagnosis, ...]:
         """What is overdue or stuck, and what is well."""
         from quri_console.service.doctor import examine
 
         return await examine(self.session)
+
+    async def schedules(self) -> SchedulesView:
+        """What runs by itself, when it comes next, and how it went last. Raises HistoryUnusable."""
+        from quri_console.service import schedules
+
+        return await schedules.schedules(self.session)
+
+    async def explain_schedule(self, name: str) -> ScheduleView:
+        """One schedule with its next and last runs, and why it will not run. Raises UsageError, HistoryUnusable."""
+        from quri_console.service import schedules
+
+        return await schedules.explain(self.session, name)
+
+    async def run_schedule(self, name: str, *, if_due: bool = False) -> ScheduleRun | None:
+        """Run a schedule now, or only if a slot of it waits; None when nothing was. Raises UsageError, QuriError."""
+        from quri_console.service import schedules
+
+        return await schedules.run_schedule(self.session, name, if_due=if_due)
+
+    def install_schedules(self, wish: InstallWish, *, dry_run: bool = False) -> Installation:
+        """Write the schedules into the system's timers. Raises ConfigError, UsageError, RefusedBySafetyRule."""
+        from quri_console.service import schedule_install
+
+        return schedule_install.install(self.session, wish, dry_run=dry_run)
+
+    def uninstall_schedules(self, wish: InstallWish, *, dry_run: bool = False) -> Installation:
+        """Take away what `install_schedules` wrote, and nothing else. Raises QuriError."""
+        from quri_console.service import schedule_install
+
+        return schedule_install.uninstall(self.session, wish, dry_run=dry_run)
 
     async def canister_history(
         self, canister: str, *, since_seconds: float, resolution: Resolution = "auto"
@@ -186,6 +293,32 @@ class Console:
         from quri_console.service.history_view import canister_history
 
         return await canister_history(self.session, canister, since_seconds=since_seconds, resolution=resolution)
+
+    async def canister_facts(self, canister: str) -> CanisterFacts:
+        """Recent events, operations and burn of a canister. Raises UsageError."""
+        from quri_console.service.canister_facts import canister_facts
+
+        return await canister_facts(self.session, canister)
+
+    async def cycles_charts(
+        self, canisters: Sequence[str], *, since_ns: int, until_ns: int, points: int
+    ) -> tuple[CyclesChart, ...]:
+        """Balances (in about `points` slices), burn by hour or day and events of canisters between two moments.
+
+        Raises UsageError, HistoryUnusable.
+        """
+        from quri_console.service.history_view import cycles_charts
+
+        return await cycles_charts(self.session, canisters, since_ns=since_ns, until_ns=until_ns, points=points)
+
+    def save_export(self, path: Path, text: str) -> Path:
+        """Write what a view shows into a new file; relative paths begin in `exports` of the state folder.
+
+        Raises UsageError, StateFolderUnusable.
+        """
+        from quri_console.service.exports import save_export
+
+        return save_export(self.session, path, text)
 
     def canister_logs(self, canister: str, *, follow: bool = False) -> AsyncIterator[LogRecord]:
         """The lines of a canister's log, oldest first; with `follow` without end.
@@ -273,6 +406,20 @@ class Console:
         from quri_console.service import checks
 
         return checks.verify_all(self.session, progress, wait_seconds=wait_seconds)
+
+    def rehearse(self, backup: str, progress: Progress | None = None, *, wait_seconds: float = 0.0) -> SetRehearsal:
+        """Load a backup, or one canister of it (BACKUP/CANISTER), into the sandbox and ask its health queries."""
+        from quri_console.service.rehearsals import rehearse_backup
+
+        return rehearse_backup(self.session, backup, progress, wait_seconds=wait_seconds)
+
+    def rehearse_new(
+        self, progress: Progress | None = None, *, since_seconds: float | None = None, wait_seconds: float = 0.0
+    ) -> Iterator[SetRehearsal]:
+        """Rehearse every backup that was not yet, oldest first."""
+        from quri_console.service.rehearsals import rehearse_new
+
+        return rehearse_new(self.session, progress, since_seconds=since_seconds, wait_seconds=wait_seconds)
 
     def check(self, request: CheckRequest, progress: Progress | None = None) -> CheckReport:
         """Check the whole repository; damage is told, not raised."""
@@ -443,11 +590,14 @@ class Console:
         snapshots: Mapping[str, str] | None = None,
     ) -> BackupPlan:
         """What backing up these canisters (names or ids; all of the fleet when empty) would do and cost."""
+        from quri_console.service import audit
         from quri_console.service.backups import plan_of_backup
 
-        return await plan_of_backup(
+        plan = await plan_of_backup(
             self.session, canisters, mode=mode, stop_timeout_seconds=stop_timeout_seconds, snapshots=snapshots
         )
+        audit.note_backup_plan(self.session, plan)
+        return plan
 
     async def start_backup(
         self,
@@ -465,9 +615,9 @@ class Console:
         `snapshots` are ids in hex by canister name, for mode `reuse`. On a production network `force` and the typed
         NETWORK/NAME are needed.
         """
-        from quri_console.service import operations
+        from quri_console.service import backup_start
 
-        return await operations.start_backup(
+        return await backup_start.start_backup(
             self.session,
             canisters,
             mode=mode,
@@ -479,57 +629,309 @@ class Console:
         )
 
     async def plan_restore(
-        self, canister: str, source: str = "latest", *, stop_timeout_seconds: float = 60.0
+        self, canister: str, source: str = "latest", wishes: RestoreWishes | None = None
     ) -> RestorePlan:
-        """What a restore would do and change; has no effects."""
-        from quri_console.service import operations
+        """What a restore would do and change; has no effects.
 
-        return await operations.plan_restore(self.session, canister, source, stop_timeout_seconds=stop_timeout_seconds)
+        `source` is a backup's name or path, `latest`, or a snapshot on chain, `snapshot:ID`. Raises BackupNotFound,
+        UsageError, CorruptionError, RefusedBySafetyRule, NotAuthorised, NetworkError.
+        """
+        from quri_console.service import audit, restores
+
+        plan = await restores.plan_restore(self.session, canister, source, wishes or restores.NO_WISHES)
+        audit.note_restore_plan(self.session, plan)
+        return plan
+
+    async def plan_group_restore(
+        self, group: str, source: str = "latest", wishes: RestoreWishes | None = None
+    ) -> GroupPlan:
+        """What restoring a whole group from one consistent set would do; has no effects. Raises as `plan_restore`."""
+        from quri_console.service import audit, restores
+
+        plan = await restores.plan_group_restore(self.session, group, source, wishes or restores.NO_WISHES)
+        for member in plan.members:
+            audit.note_restore_plan(self.session, member)
+        return plan
+
+    async def start_present_state(
+        self, canister: str, *, confirmation: str = "", force: bool = False, reason: str | None = None
+    ) -> OperationHandle:
+        """Back the present state of a canister up while it runs, so that a restore's plan can compare its pages.
+
+        On a production network `force` and the typed NETWORK/NAME are needed.
+        """
+        from quri_console.service.present_state import start_present_state
+
+        return await start_present_state(self.session, canister, confirmation=confirmation, force=force, reason=reason)
+
+    async def restore_points(self, canister: str) -> RestorePoints:
+        """What a canister can be restored from, newest first; has no effects. Raises UsageError."""
+        from quri_console.service.restore_points import restore_points
+
+        return await restore_points(self.session, canister)
+
+    def save_restore_plan(
+        self, plan: RestorePlan | GroupPlan, path: Path, *, valid_seconds: float
+    ) -> RestorePlan | GroupPlan:
+        """Write a plan into a file that only its owner can read; the plan with its end."""
+        from quri_console.service.plan_files import save_plan
+
+        return save_plan(plan, path, valid_seconds=valid_seconds)
+
+    async def saved_restore_plan(self, path: Path) -> RestorePlan | GroupPlan:
+        """The plan in a file, when everything is still as it found it. Raises RefusedBySafetyRule, UsageError."""
+        from quri_console.service.plan_files import plan_to_apply
+
+        return await plan_to_apply(self.session, path)
 
     async def start_restore(
-        self, plan: RestorePlan, *, confirmation: str, force: bool = False, reason: str | None = None
+        self,
+        plan: RestorePlan | GroupPlan,
+        *,
+        confirmation: str,
+        force: bool = False,
+        reason: str | None = None,
+        undo_if_unhealthy: bool = False,
+        pause: bool = False,
     ) -> OperationHandle:
-        """Carry a plan out in a runner process; `confirmation` is the typed NETWORK/NAME."""
-        from quri_console.service import operations
+        """Carry a plan out in a runner process; `confirmation` is the typed NETWORK/NAME.
 
-        return await operations.start_restore(self.session, plan, confirmation=confirmation, force=force, reason=reason)
+        With `pause` it waits for `proceed` before it stops anything.
+        """
+        from quri_console.service import restores
+
+        return await restores.start_restore(
+            self.session,
+            plan,
+            confirmation=confirmation,
+            force=force,
+            reason=reason,
+            undo_if_unhealthy=undo_if_unhealthy,
+            pause=pause,
+        )
+
+    async def plan_start(self, canister: str) -> RemedyPlan:
+        """What starting a canister would do; has no effects."""
+        from quri_console.service import remedies
+
+        return await remedies.plan_start(self.session, canister)
+
+    async def plan_stop(self, canister: str, *, stop_timeout_seconds: float = 60.0) -> RemedyPlan:
+        """What stopping a canister would do; has no effects."""
+        from quri_console.service import remedies
+
+        return await remedies.plan_stop(self.session, canister, stop_timeout_seconds=stop_timeout_seconds)
+
+    async def plan_top_up(self, canister: str, amount: int, *, from_subaccount: bytes | None = None) -> RemedyPlan:
+        """What paying `amount` cycles of the cycles ledger into a canister would do; has no effects."""
+        from quri_console.service import remedies
+
+        return await remedies.plan_top_up(self.session, canister, amount, from_subaccount=from_subaccount)
+
+    async def plan_create(
+        self, canister: str, source: str = "latest", *, amount: int, from_subaccount: bytes | None = None
+    ) -> RemedyPlan:
+        """What creating a canister in the place of one that is gone would do; has no effects."""
+        from quri_console.service import remedies
+
+        return await remedies.plan_create(
+            self.session, canister, source, amount=amount, from_subaccount=from_subaccount
+        )
+
+    async def plan_settings(self, canister: str, source: str = "latest") -> RemedyPlan:
+        """What putting a backup's settings and controllers back would do; has no effects."""
+        from quri_console.service import remedies
+
+        return await remedies.plan_settings(self.session, canister, source)
+
+    async def plan_settings_back(self, operation_id: str) -> RemedyPlan:
+        """What taking the settings of an operation back would do; has no effects."""
+        from quri_console.service import remedies
+
+        return await remedies.plan_settings_back(self.session, operation_id)
+
+    async def plan_module(
+        self, canister: str, source: str = "latest", *, stop_timeout_seconds: float = 60.0
+    ) -> RemedyPlan:
+        """What an upgrade to a backup's module, the memory kept, would do; has no effects."""
+        from quri_console.service import remedies
+
+        return await remedies.plan_module(self.session, canister, source, stop_timeout_seconds=stop_timeout_seconds)
+
+    async def start_remedy(
+        self, plan: RemedyPlan, *, confirmation: str = "", force: bool = False, reason: str | None = None
+    ) -> OperationHandle:
+        """Carry the plan of a smaller remedy out in a runner process; `confirmation` is the typed NETWORK/NAME."""
+        from quri_console.service import remedies
+
+        return await remedies.start_remedy(self.session, plan, confirmation=confirmation, force=force, reason=reason)
+
+    async def remedies(self, canister: str) -> Proposal:
+        """What would help a canister, least destructive first; has no effects. Raises NetworkError."""
+        from quri_console.service import remedies
+
+        return await remedies.propose(self.session, canister)
+
+    async def readiness(self, canisters: Sequence[str] = ()) -> tuple[Readiness, ...]:
+        """Whether these canisters (all when empty) could be restored now; kept in the history, no other effects."""
+        from quri_console.service import readiness
+
+        return await readiness.readiness(self.session, canisters)
+
+    async def snapshots(self, canister: str | None = None) -> SnapshotsView:
+        """The snapshots that the fleet, or one canister, has on chain, and whose they are; has no effects."""
+        from quri_console.service import snapshots
+
+        return await snapshots.snapshots(self.session, canister)
+
+    async def plan_snapshot_deletion(self, canister: str, snapshot: str) -> DeletionPlan:
+        """What deleting a snapshot (its id in hex, or how that begins) would do; has no effects."""
+        from quri_console.service import snapshots
+
+        return await snapshots.plan_deletion(self.session, canister, snapshot)
+
+    async def plan_snapshot_cleaning(self, canister: str | None = None) -> DeletionPlan | None:
+        """Which of our own snapshots are not needed any more; None when there are none. Has no effects."""
+        from quri_console.service import snapshots
+
+        return await snapshots.plan_cleaning(self.session, canister)
+
+    async def start_snapshot_deletion(
+        self, plan: DeletionPlan, *, confirmation: str, force: bool = False, reason: str | None = None
+    ) -> OperationHandle:
+        """Delete snapshots from the network in a runner process; `confirmation` is the typed NETWORK/NAME."""
+        from quri_console.service import snapshots
+
+        return await snapshots.start_deletion(self.session, plan, confirmation=confirmation, force=force, reason=reason)
 
     async def plan_rollback(self, operation_id: str) -> RollbackPlan:
         """What undoing a restore would do; has no effects."""
-        from quri_console.service import operations
+        from quri_console.service import audit, rollbacks
 
-        return await operations.plan_rollback(self.session, operation_id)
+        plan = await rollbacks.plan_rollback(self.session, operation_id)
+        audit.note_rollback_plan(self.session, plan)
+        return plan
 
     async def start_rollback(
-        self, operation_id: str, *, confirmation: str, force: bool = False, reason: str | None = None
+        self,
+        operation_id: str,
+        *,
+        confirmation: str,
+        force: bool = False,
+        reason: str | None = None,
+        shown: RollbackPlan | None = None,
     ) -> OperationHandle:
-        """Undo a restore by its safety snapshot, in a runner process."""
-        from quri_console.service import operations
+        """Undo a restore by its safety snapshot, in a runner process; `shown` is the plan that was confirmed."""
+        from quri_console.service import rollbacks
 
-        return await operations.start_rollback(
-            self.session, operation_id, confirmation=confirmation, force=force, reason=reason
+        return await rollbacks.start_rollback(
+            self.session, operation_id, confirmation=confirmation, force=force, reason=reason, shown=shown
         )
+
+    async def repository_now(self) -> RepositorySummary:
+        """As `repository_summary`, read in a thread."""
+        from quri_console.service import browsing_beside
+
+        return await browsing_beside.repository_now(self.session)
+
+    async def look_into(self, name: str) -> BackupLook:
+        """Everything that is known of a backup or, as BACKUP/CANISTER, of a canister in it."""
+        from quri_console.service import browsing_beside
+
+        return await browsing_beside.look_into(self.session, name)
+
+    async def verified(self, name: str) -> Verification:
+        """As `verify`, in a thread."""
+        from quri_console.service import browsing_beside
+
+        return await browsing_beside.verified(self.session, name)
+
+    async def kept(self, name: str, action: Keep, reason: str) -> Mark:
+        """As `keep`, in a thread."""
+        from quri_console.service import browsing_beside
+
+        return await browsing_beside.kept(self.session, name, action, reason)
+
+    async def archived(self, name: str) -> Archived:
+        """As `archive`, in a thread, into the working folder."""
+        from quri_console.service import browsing_beside
+
+        return await browsing_beside.archived(self.session, name)
+
+    async def forgotten(self, name: str, reason: str) -> tuple[str, ...]:
+        """As `forget`, in a thread."""
+        from quri_console.service import browsing_beside
+
+        return await browsing_beside.forgotten(self.session, name, reason)
+
+    async def brought_back(self, name: str) -> tuple[str, ...]:
+        """As `unforget`, in a thread."""
+        from quri_console.service import browsing_beside
+
+        return await browsing_beside.brought_back(self.session, name)
+
+    async def all_operations(self) -> tuple[OperationSummary, ...]:
+        """As `operations`, read in a thread."""
+        from quri_console.service import activity
+
+        return await activity.all_operations(self.session)
+
+    async def operation_steps(self, operation_id: str) -> OperationSteps:
+        """An operation with its journal and the end of its log. Raises UsageError, CorruptionError."""
+        from quri_console.service import activity
+
+        return await activity.operation_steps(self.session, operation_id)
+
+    async def operation_evidence(self, operation_id: str) -> OperationEvidence:
+        """What a report of an operation is made of. Raises UsageError, CorruptionError, StateFolderUnusable."""
+        from quri_console.service import operation_reports
+
+        return await operation_reports.operation_evidence(self.session, operation_id)
+
+    def save_report(self, operation_id: str, text: str) -> Path:
+        """Keep the report of an operation in the state folder; where. Raises StateFolderUnusable."""
+        from quri_console.service import operation_reports
+
+        return operation_reports.save_report(self.session, operation_id, text)
+
+    async def newest_messages(self) -> tuple[Message, ...]:
+        """The newest messages to all channels, newest first. Raises HistoryUnusable."""
+        from quri_console.service import activity
+
+        return await activity.newest_messages(self.session)
+
+    async def newest_audit(self, operation_id: str | None = None) -> Sequence[dict[str, Any]]:
+        """The newest events of the audit log, oldest first. Raises StateFolderUnusable."""
+        from quri_console.service import activity
+
+        return await activity.newest_audit(self.session, operation_id)
 
     def resume(self, operation_id: str) -> OperationHandle:
         """Go on with an operation whose process is gone."""
-        from quri_console.service import operations
+        from quri_console.service import resuming
 
-        return operations.resume(self.session, operation_id)
+        return resuming.resume(self.session, operation_id)
 
     def operations(self) -> tuple[OperationSummary, ...]:
         """All operations in the state folder, newest first."""
-        from quri_console.service import operations
+        from quri_console.service import following
 
-        return operations.operations(self.session)
+        return following.operations(self.session)
 
     def follow(self, operation_id: str) -> OperationHandle:
         """The handle of an operation that runs or has run, whoever started it."""
-        from quri_console.service import operations
+        from quri_console.service import following
 
-        return operations.follow(self.session, operation_id)
+        return following.follow(self.session, operation_id)
+
+    def proceed(self, operation_id: str) -> OperationHandle:
+        """Tell an operation that paused before it stops anything to go on."""
+        from quri_console.service import resuming
+
+        return resuming.proceed(self.session, operation_id)
 
     def abort(self, operation_id: str) -> OperationHandle:
         """Ask a running operation to end before its next effect."""
-        from quri_console.service import operations
+        from quri_console.service import resuming
 
-        return operations.abort(self.session, operation_id)
+        return resuming.abort(self.session, operation_id)

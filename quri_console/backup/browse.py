@@ -28,6 +28,7 @@ STATUS_NAME = "status.toml"
 EXTRAS_NAME = "extras.toml"
 INTERFACE_NAME = "interface.did"
 EXPORT_NAME = "export.candid"
+HEALTH_NAME = "health.toml"
 LATEST = "latest"
 LIVE = "live"
 _OPERATION_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[a-z].*")

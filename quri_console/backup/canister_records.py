@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
-from quri_console.backup.browse import EXPORT_NAME, EXTRAS_NAME, INTERFACE_NAME, STATUS_NAME
+from quri_console.backup.browse import EXPORT_NAME, EXTRAS_NAME, HEALTH_NAME, INTERFACE_NAME, STATUS_NAME
 from quri_console.backup.copy_state import CopiedState
 from quri_console.backup.extras import Extras, Present, extras_table
+from quri_console.backup.health_replies import HealthReply, encode_replies
 from quri_console.backup.manifest import GroupWindow, TakenMode
 from quri_console.backup.snapshot_record import SNAPSHOT_RECORD, encode_snapshot_record
 from quri_console.backup.status_record import encode_status
@@ -39,6 +41,12 @@ def put_extras(writer: SetWriter, folder: str, extras: Extras) -> None:
         writer.put_record(folder, INTERFACE_NAME, extras.interface.value)
     if isinstance(extras.export, Present):
         writer.put_record(folder, EXPORT_NAME, extras.export.value.reply)
+
+
+def put_health(writer: SetWriter, folder: str, replies: Sequence[HealthReply]) -> None:
+    """Store `health.toml` where queries are configured. Raises StorageFailed, DiskFull."""
+    if replies:
+        writer.put_record(folder, HEALTH_NAME, encode_replies(replies))
 
 
 def put_state(writer: SetWriter, folder: str, copied: CopiedState) -> None:

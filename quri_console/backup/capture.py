@@ -19,6 +19,7 @@ from quri_console.backup.bill import snapshot_bytes
 from quri_console.backup.canister_records import (
     other_module,
     put_extras,
+    put_health,
     put_state,
     put_status,
     status_record,
@@ -29,6 +30,7 @@ from quri_console.backup.copy_state import PACKER_THREADS, CopiedState, Progress
 from quri_console.backup.download import SnapshotSource
 from quri_console.backup.earlier import Earlier, earlier_copies
 from quri_console.backup.extras import Extras, read_extras
+from quri_console.backup.health_replies import HealthReply, ask_around, compared, not_asked
 from quri_console.backup.interchange import Slice
 from quri_console.backup.manifest import (
     GroupWindow,
@@ -69,6 +71,7 @@ class _Captured:
     copied: CopiedState
     entry: ManifestCanister
     extras: Extras
+    health: tuple[HealthReply, ...]
     read_module: bool
 
 
@@ -247,7 +250,21 @@ class _Job:
         own = self._earlier(target).own_snapshots
         room = await snapshot_to_replace(self.effects.agent, target, own)
         await self._note_status(target, status)
-        return Subject(target, status, room)
+        return Subject(target, status, room, health=await self._health(target, status.status == "running"))
+
+    async def _health(self, target: BackupTarget, is_running: bool) -> tuple[HealthReply, ...]:
+        if not is_running:
+            return not_asked(target.health_checks, "it was not running")
+        return await ask_around(self.effects.agent, target.canister, target.health_checks, self.clock)
+
+    async def _health_of_copy(self, taken: Taken) -> tuple[HealthReply, ...]:
+        """What can be compared with the copy, now that it was taken and the canister runs again."""
+        target, before = taken.subject.target, taken.subject.health
+        if not before:
+            return not_asked(target.health_checks, "its snapshot had been taken before")
+        if all(reply.reply is None for reply in before):
+            return before
+        return compared(before, await self._health(target, is_running=True))
 
     def _earlier(self, target: BackupTarget) -> Earlier:
         return self.earlier.get(self.network.subject(target.canister), Earlier())
@@ -319,6 +336,7 @@ class _Job:
                     clock=self.clock,
                 )
             )
+            health = tasks.create_task(self._health_of_copy(taken))
             subnet = tasks.create_task(subnet_id_of(agent, target.canister))
             copied = await copier.copy(metadata, done=done, chunk_bytes=earlier.chunk_bytes, known_module=known)
         extras = extras_read.result()
@@ -338,7 +356,7 @@ class _Job:
             group=window.name if window is not None else "",
             warnings=warnings_of(self.request.mode, extras, window),
         )
-        return _Captured(taken, folder, copied, entry, extras, known is None)
+        return _Captured(taken, folder, copied, entry, extras, health.result(), known is None)
 
     def _require_room(self, total: int) -> None:
         # what is known already takes no room; this errs upwards for all but the first backup
@@ -438,6 +456,7 @@ class _Job:
         put_status(self.writer, captured.folder, target, captured.taken.subject.status, self.clock)
         put_state(self.writer, captured.folder, copied)
         put_extras(self.writer, captured.folder, captured.extras)
+        put_health(self.writer, captured.folder, captured.health)
 
     async def delete_snapshots(self) -> tuple[CaptureFailure, ...]:
         """Delete this tool's snapshots but for the newest that are to stay; those that remain are reported."""

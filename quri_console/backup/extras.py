@@ -11,6 +11,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from quri_console.backup.deadline import answered_within
 from quri_console.backup.plain import to_plain
 from quri_console.clock import Clock, SystemClock
 from quri_console.errors import Cancelled, NetworkError, QuriError
@@ -23,7 +24,7 @@ from quri_console.ic.management.types import CyclesConsumed, LogRecord
 from quri_console.ic.public import metadata
 from quri_console.ic.rejection import Rejected
 from quri_console.image.candid_interface import methods_of
-from quri_console.units import MIB, format_duration
+from quri_console.units import MIB
 
 if TYPE_CHECKING:
     from quri_console.ic.agent import Agent
@@ -229,24 +230,11 @@ class _Reader:
     async def _extra(self, work: Coroutine[Any, Any, Extra[T]]) -> Extra[T]:
         """The part, or why it could not be read; lets through what ends the whole operation."""
         try:
-            return await self._within_budget(work)
+            return await answered_within(work, self.clock, self.budget.seconds)
         except Cancelled:
             raise
         except QuriError as error:
             return Failed(str(error), error.next_step)
-
-    async def _within_budget(self, work: Coroutine[Any, Any, T]) -> T:
-        working = asyncio.ensure_future(work)
-        deadline = asyncio.ensure_future(self.clock.sleep(self.budget.seconds))
-        try:
-            await asyncio.wait((working, deadline), return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                raise NetworkError(f"There was no answer within {format_duration(self.budget.seconds)}")
-            return working.result()
-        finally:
-            for task in (working, deadline):
-                task.cancel()
-            await asyncio.gather(working, deadline, return_exceptions=True)
 
     def _require_size(self, name: str, size: int) -> None:
         if size > self.budget.size_bytes:

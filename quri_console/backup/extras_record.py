@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from quri_console.backup.browse import EXTRAS_NAME, INTERFACE_NAME
+from quri_console.backup.browse import EXTRAS_NAME, HEALTH_NAME, INTERFACE_NAME
 from quri_console.errors import CorruptionError
 from quri_console.repository.sealed import unseal
 
@@ -39,6 +39,8 @@ def extras_of(stored: StoredCanister) -> ExtrasFound | None:
         present = {name: _words(name, document[name]) for name in _IN_THE_RECORD if name in document}
         if stored.manifest.raw.file(f"{stored.entry.folder}/{INTERFACE_NAME}") is not None:
             present = {"interface": INTERFACE_NAME, **present}
+        if stored.manifest.raw.file(f"{stored.entry.folder}/{HEALTH_NAME}") is not None:
+            present["health replies"] = HEALTH_NAME
         return ExtrasFound(present, _reasons(document, "absent"), _reasons(document, "failed"))
     except (AttributeError, KeyError, TypeError) as error:
         raise CorruptionError(f"{origin} is not what it should be", why=f"{type(error).__name__}: {error}") from error

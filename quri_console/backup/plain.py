@@ -90,6 +90,8 @@ def _scalar(hint: Any, value: Any, name: str) -> Any:
     try:
         if hint is int and isinstance(value, int | str) and not isinstance(value, bool):
             return int(value)
+        if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
         if hint is bytes and isinstance(value, str):
             return bytes.fromhex(value)
         if hint is Principal and isinstance(value, str):

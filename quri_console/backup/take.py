@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from quri_console.backup.health_replies import HealthReply
 from quri_console.backup.manifest import GroupWindow, TakenMode
 from quri_console.backup.target import BackupTarget
 from quri_console.clock import Clock, utc_datetime
@@ -35,6 +36,8 @@ class Subject:
     existing: Snapshot | None = None
     """The snapshot that is to be copied instead of a new one, and what it says of itself."""
     metadata: SnapshotMetadata | None = None
+    health: tuple[HealthReply, ...] = ()
+    """What its health queries answered then; empty where they were not asked."""
 
 
 @dataclass(frozen=True, slots=True)

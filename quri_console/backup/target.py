@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from quri_console.config.model import HealthCheck
 from quri_console.ic.encoding.principal import Principal
 
 
@@ -19,5 +20,7 @@ class BackupTarget:
     """How many of this tool's newest snapshots stay on chain after a backup."""
     export_method: str | None = None
     """The query that exports its state; None looks for one by its usual names."""
+    health_checks: tuple[HealthCheck, ...] = ()
+    """Queries whose replies are recorded beside its copy."""
     reuse: bytes | None = None
     """In mode `reuse`: the snapshot to copy, which somebody took."""

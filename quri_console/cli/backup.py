@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from quri_console.backup.plan import BackupPlan
     from quri_console.console import Console
     from quri_console.effects.operation_files import Outcome
-    from quri_console.service.operations import OperationHandle
+    from quri_console.service.following import OperationHandle
 
 
 def _seconds(_ctx: click.Context, _param: click.Parameter, value: str) -> float:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
-from quri_console.cli.main import require_terminal
+from quri_console.cli.invocation import Invocation
+from quri_console.cli.opening import require_terminal
 
 
 @click.command("demo")
 @click.option("--script", is_flag=True, help="Play the whole story without a screen, each step with its proof.")
-def command(script: bool) -> int:
+@click.pass_obj
+def command(invocation: Invocation, script: bool) -> int:
     """Open the console on a freshly started local network with a live fleet.
 
     With --script the story is played without a screen: status, backup, damage through a real call,
@@ -31,6 +33,7 @@ def command(script: bool) -> int:
             return play(process.wait_until_serving(), click.echo)
         # imported while the network starts
         from quri_console.console import Console
-        from quri_console.ui.app import run_console
+        from quri_console.ui.terminal import run_console
 
-        return run_console(Console.open(config_path=process.wait_until_serving().config))
+        console = Console.open(config_path=process.wait_until_serving().config, read_only=invocation.read_only)
+        return run_console(console, invocation.console_options)

@@ -19,9 +19,11 @@ _ROLES = {"ok": "status-ok", "warning": "status-warning", "critical": "status-cr
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.pass_obj
 def command(invocation: Invocation, as_json: bool) -> int:
-    """Say what is overdue or stuck: rounds, backups, verification, messages, operations, disk, channels.
+    """Say what is overdue or stuck: rounds, backups, verification, messages, schedules, operations, audit, disk,
+    channels. It also names controllers' keys that `watch` uses with nobody present.
 
-    Changes nothing and does not ask the network. Exit code 0 when all is well, 1 otherwise.
+    A canister that an operation stopped before it died is started again, unless --read-only is given.
+    Else it changes nothing and does not ask the network. Exit code 0 when all is well, 1 otherwise.
 
     \b
     Examples:

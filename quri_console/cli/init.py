@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
@@ -9,6 +11,7 @@ import click
 from quri_console.cli.invocation import Invocation
 from quri_console.cli.new_ways import NewWays, new_way_options
 from quri_console.cli.output import say, show_json, show_lines
+from quri_console.config.places import default_config_path
 from quri_console.errors import UsageError
 from quri_console.render.ends import next_line
 from quri_console.render.escape import escape
@@ -20,6 +23,7 @@ BACKUP = "quri-console backup --dry-run"
 @click.command("init")
 @new_way_options("--passphrase-file")
 @click.option("--plain", is_flag=True, help="In the clear, on purpose.")
+@click.option("--guided", is_flag=True, help="Write the first configuration by a few questions, and no repository.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def command(
@@ -30,6 +34,7 @@ def command(
     ask_new: bool,
     new_passphrase_file: Path | None,
     plain: bool,
+    guided: bool,
     as_json: bool,
 ) -> None:
     """Make the repository at [repository] path of the configuration.
@@ -44,8 +49,14 @@ def command(
       quri-console init --recipient "$(cat ~/.ssh/id_ed25519.pub)"
       quri-console init --passphrase
       quri-console init --plain
+      quri-console init --guided
     """
     new = NewWays(recipients, recipients_file, ask_new, new_passphrase_file)
+    if guided:
+        if plain or new.any or as_json:
+            raise UsageError("--guided writes a configuration, the other options make a repository; not both")
+        _guide(invocation)
+        return
     if plain and new.any:
         raise UsageError("--plain makes a repository in the clear, the other options an encrypted one; not both")
     console = invocation.console()
@@ -79,3 +90,15 @@ def command(
         say("Set `identity` or `passphrase_file` in [repository] of the configuration, so that it opens unasked.")
     say("Without any of them nobody can ever read the backups: print a spare by `quri-console key recovery-kit`.")
     show_lines([next_line(BACKUP)])
+
+
+def _guide(invocation: Invocation) -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "there is no terminal to ask in",
+            next_step="Write the configuration from config.example.toml; `quri-console demo` needs none.",
+        )
+    from quri_console.cli.guided import guide
+
+    named = os.environ.get("QURI_CONFIG")
+    guide(invocation.config or (Path(named).expanduser() if named else default_config_path()))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from quri_console.console import Console
+    from quri_console.ui.options import ConsoleOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Invocation:
     network: str | None = None
     read_only: bool = False
     debug: bool = False
+    console_options: ConsoleOptions | None = None
+    """How the console is to look, where anything was said of it."""
 
     def console(self) -> Console:
         """The console of this invocation. Raises ConfigError, UsageError."""

@@ -14,7 +14,9 @@ from typing import Any, cast
 import click
 
 from quri_console import __version__
+from quri_console.cli.console_options import OPENING_CONSOLE, WITH_VALUE, console_options, options_of, refuse_given
 from quri_console.cli.invocation import Invocation
+from quri_console.cli.opening import CONSOLE_MODULE, end_at_once, open_console
 from quri_console.errors import Cancelled, ExitCode, QuriError, UsageError
 
 PROGRAM = "quri-console"
@@ -28,6 +30,7 @@ COMMANDS = {
     "status": "Show the fleet: health, cycles, runway, age of every number.",
     "monitor": "Ask the network once and judge the fleet; the exit code is its health.",
     "watch": "Watch without end: poll, alert, deliver messages, serve metrics.",
+    "schedule": "Show, run and explain what runs by itself, and install its timers.",
     "alerts": "List, acknowledge and silence alerts.",
     "history": "Show a canister's balance, burn and events over time.",
     "burn": "Show how fast cycles go and how long they last.",
@@ -44,6 +47,7 @@ COMMANDS = {
     "import": "Take over snapshot directories, legacy backups and archives.",
     "diff": "Compare two of backup, archive, snapshot and live canister, to the page of memory.",
     "verify": "Read backups again and compare every byte with their manifest.",
+    "rehearse": "Load backups into a sandbox on this machine and ask their health queries.",
     "check": "Check the whole repository, and name the backups that damage reaches.",
     "repair": "Put right what can be put right in a damaged repository.",
     "archive": "Seal one backup into one portable file.",
@@ -52,8 +56,18 @@ COMMANDS = {
     "forget": "Hide backups, by name or by the retention policy, and bring them back.",
     "prune": "Delete what was forgotten long ago, and the chunks that no backup needs.",
     "restore": "Bring a canister back from a backup, with dry run, proof and way back.",
+    "start": "Start a canister that is stopped.",
+    "stop": "Stop a canister, within a deadline, and leave it so.",
+    "topup": "Pay cycles of the cycles ledger into a canister.",
+    "create": "Create a canister anew in the place of one that was deleted.",
+    "ready": "Say whether canisters could be restored this minute.",
     "rollback": "Undo a restore by its safety snapshot.",
+    "snapshots": "List snapshots on chain, whose they are, and delete what is not needed.",
     "operations": "List, show, resume and abort backups and restores.",
+    "audit": "Show the audit log, and check that nobody changed it.",
+    "report": "Report on health, backups, evidence, alerts and access of a period.",
+    "docs": "Show the runbook: what to do when something is wrong.",
+    "lockdown": "Halt schedules and every effect, and lift that again.",
     "demo": "Open the console on a fresh local network with a live fleet.",
     "localnet": "Run the embedded Internet Computer until interrupted.",
     "completion": "Print the shell completion script for bash, zsh or fish.",
@@ -138,36 +152,24 @@ def _no_such_command(name: str) -> UsageError:
 @click.option("--network", metavar="NAME", help="One of the configuration's networks; the first unless given.")
 @click.option("--read-only", is_flag=True, help="Refuse whatever would change a canister.")
 @click.option("--debug", is_flag=True, help="Show tracebacks of failures.")
+@console_options
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, config: Path | None, network: str | None, read_only: bool, debug: bool) -> int | None:
+def cli(
+    ctx: click.Context, /, config: Path | None, network: str | None, read_only: bool, debug: bool, **console: Any
+) -> int | None:
     """Watch, back up, compare and restore Internet Computer canisters.
 
     Without a command the console opens.
     """
-    ctx.obj = Invocation(config=config, network=network, read_only=read_only, debug=debug)
-    if ctx.invoked_subcommand is not None:
-        return None
-    return open_console(ctx.obj)
-
-
-def open_console(invocation: Invocation) -> int:
-    """Open the full-screen console. Raises UsageError where there is no terminal for it."""
-    require_terminal()
-    console = invocation.console()
-    from quri_console.ui.app import run_console
-
-    return run_console(console)
-
-
-def require_terminal() -> None:
-    """Raise UsageError where there is no terminal for a full-screen console."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(
-            "the console needs a terminal",
-            why="standard input or output is not one",
-            next_step="In scripts and pipes use `quri-console status`, or --help for the other commands.",
-        )
+    ctx.obj = Invocation(
+        config=config, network=network, read_only=read_only, debug=debug, console_options=options_of(console)
+    )
+    if ctx.invoked_subcommand is None:
+        return open_console(ctx.obj)
+    if ctx.invoked_subcommand not in OPENING_CONSOLE:
+        refuse_given(console, ctx.invoked_subcommand)
+    return None
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -209,7 +211,7 @@ def _is_monitor(words: list[str]) -> bool:
     """Whether the command is `monitor`: the first word that is neither a global option nor its value."""
     words_left = iter(words)
     for word in words_left:
-        if word in ("--config", "--network"):
+        if word in ("--config", "--network", *WITH_VALUE):
             next(words_left, None)
         elif not word.startswith("-"):
             return word == "monitor"
@@ -263,4 +265,7 @@ def _reader_went_away() -> int:
 
 def main() -> None:
     """The installed command."""
-    sys.exit(run())
+    code = run()
+    if CONSOLE_MODULE in sys.modules:
+        end_at_once(code)
+    sys.exit(code)

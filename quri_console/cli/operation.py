@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quri_console.cli.output import BarProgress, line_width, progress_to, say, show_error, show_json, show_lines
+from quri_console.cli.output import (
+    BarProgress,
+    line_width,
+    painted,
+    progress_to,
+    say,
+    show_error,
+    show_json,
+    show_lines,
+)
 from quri_console.errors import ExitCode, QuriError, UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +24,7 @@ if TYPE_CHECKING:
 
     from quri_console.effects.operation_files import Outcome
     from quri_console.render.spans import Line
-    from quri_console.service.operations import OperationHandle
+    from quri_console.service.following import OperationHandle
 
 
 def confirmed(kind: str, network: str, name: str, given: str | None, *, feasible: bool = True) -> str:
@@ -59,7 +68,7 @@ async def follow_to_end(handle: OperationHandle, *, as_json: bool) -> Outcome:
     try:
         async for event in handle.events():
             progress.report(event)
-        return await handle.wait()
+        outcome = await handle.wait()
     except BaseException:
         sys.stderr.write(
             f"\nThe operation goes on without this command: quri-console operations show {handle.id}\n"
@@ -69,6 +78,15 @@ async def follow_to_end(handle: OperationHandle, *, as_json: bool) -> Outcome:
     finally:
         if isinstance(progress, BarProgress):
             progress.close()
+    if outcome.audit.get("problem"):
+        _warn(f"Not all of it is in the audit log: {outcome.audit['problem']}")
+    return outcome
+
+
+def _warn(text: str) -> None:
+    from quri_console.render.escape import escape
+
+    sys.stderr.write(f"{painted(escape(text), 'status-warning', sys.stderr)}\n")
 
 
 def tell(outcome: Outcome, operation_id: str, *, as_json: bool) -> None:
@@ -100,5 +118,6 @@ def outcome_as_plain(outcome: Outcome, operation_id: str) -> dict[str, object]:
         "why": outcome.why,
         "next": outcome.next_step,
         "result": dict(outcome.result),
+        "audit": dict(outcome.audit),
         "undo": undo_command(operation_id, outcome),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,12 @@ from quri_console.cli.output import say, show_json, show_lines
 from quri_console.render.ages import utc_text
 from quri_console.render.escape import escape
 from quri_console.render.operation_list import operation_list_lines, what_now
+from quri_console.render.spans import Span
 
 if TYPE_CHECKING:
     from quri_console.config import Config
     from quri_console.effects.journal import Record
-    from quri_console.service.operations import OperationSummary, Rollback
+    from quri_console.effects.operation_summary import OperationSummary, Rollback
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
@@ -35,8 +37,11 @@ def command() -> None:
 @AS_JSON
 @click.pass_obj
 def list_(invocation: Invocation, as_json: bool) -> None:
-    """List all operations, newest first."""
-    summaries = invocation.console().operations()
+    """List all operations, newest first. What one that died left stopped is started again first."""
+    console = invocation.console()
+    for item in asyncio.run(console.bring_back()):
+        show_lines([(Span(escape(item.words), "status-warning"),)], stream=sys.stderr)
+    summaries = console.operations()
     if as_json:
         show_json({"operations": [_as_plain(summary) for summary in summaries]})
         return
@@ -76,6 +81,16 @@ def resume(invocation: Invocation, operation: str, as_json: bool) -> int:
     return asyncio.run(carry_out(handle, as_json=as_json))
 
 
+@command.command("continue")
+@click.argument("operation")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document; progress goes to standard error.")
+@click.pass_obj
+def continue_(invocation: Invocation, operation: str, as_json: bool) -> int:
+    """Go on with a restore that waits before it stops anything (`restore --pause`)."""
+    handle = invocation.console().proceed(operation)
+    return asyncio.run(carry_out(handle, as_json=as_json))
+
+
 @command.command()
 @click.argument("operation")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; progress goes to standard error.")
@@ -87,7 +102,7 @@ def abort(invocation: Invocation, operation: str, as_json: bool) -> int:
 
 
 def _facts(summary: OperationSummary, config: Config) -> list[tuple[str, str]]:
-    from quri_console.service.operations import named
+    from quri_console.service.following import named
 
     outcome = summary.outcome
     facts = [
@@ -99,9 +114,11 @@ def _facts(summary: OperationSummary, config: Config) -> list[tuple[str, str]]:
         ("what", outcome.what if outcome else ""),
         ("why", outcome.why if outcome else ""),
         ("next", outcome.next_step if outcome else ""),
+        ("not audited", str(outcome.audit.get("problem", "")) if outcome else ""),
         ("now", what_now(summary)),
         ("left stopped", ", ".join(named(config, canister) for canister in summary.left_stopped)),
         ("safety snapshot", ", ".join(identifier.hex() for identifier in summary.safety_snapshots)),
+        ("kept until", utc_text(summary.safety_kept_until_ns) if summary.safety_kept_until_ns else ""),
         ("folder", str(summary.directory)),
     ]
     return [(label, text) for label, text in facts if text]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from quri_console.units import parse_duration
+from quri_console.units import parse_cycles, parse_duration
 
 
 class Duration(click.ParamType[float]):
@@ -14,3 +14,12 @@ class Duration(click.ParamType[float]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         return value if isinstance(value, float) else parse_duration(str(value))
+
+
+class Cycles(click.ParamType[int]):
+    """Cycles, written like 5T or 500B."""
+
+    name = "cycles"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        return value if isinstance(value, int) else parse_cycles(str(value))

@@ -41,9 +41,10 @@ class RollbackOptions:
 def command(
     invocation: Invocation, /, operation: str, confirmation: str | None, reason: str | None, **flags: bool
 ) -> int:
-    """Undo the restore OPERATION (its name, how it begins, or latest): load the safety snapshot that it took.
+    """Undo OPERATION (its name, how it begins, or latest): load the safety snapshot that it took.
 
-    The state that is replaced is kept in a safety snapshot in turn, so a rollback can be rolled back.
+    OPERATION is a restore, of one canister or of a group as a whole, a rollback, or what put a module or settings
+    back. The state that is replaced is kept in a safety snapshot in turn, so a rollback can be rolled back.
 
     \b
     Examples:
@@ -59,6 +60,8 @@ async def _roll_back(console: Console, operation: str, options: RollbackOptions)
         from quri_console.effects.gate import require_writable
 
         require_writable("rollback", read_only=console.read_only)
+    if console.follow(operation).request.kind == "settings":
+        return await _settings_back(console, operation, options)
     plan = await console.plan_rollback(operation)
     if not (options.as_json and options.dry_run):
         _show_plan(plan, console.clock.now_ns(), to_errors=options.as_json)
@@ -66,9 +69,17 @@ async def _roll_back(console: Console, operation: str, options: RollbackOptions)
         return _planned(plan, as_json=options.as_json)
     typed = confirmed("rollback", plan.network, plan.name, options.confirmation)
     handle = await console.start_rollback(
-        plan.operation, confirmation=typed, force=options.force, reason=options.reason
+        plan.operation, confirmation=typed, force=options.force, reason=options.reason, shown=plan
     )
     return await carry_out(handle, as_json=options.as_json)
+
+
+async def _settings_back(console: Console, operation: str, options: RollbackOptions) -> int:
+    """Settings alone leave no snapshot: their way back is to put the ones before in force again."""
+    from quri_console.cli.remedy import RemedyOptions, run_remedy
+
+    shared = RemedyOptions(options.dry_run, options.force, options.confirmation, options.reason, options.as_json)
+    return await run_remedy(console, "settings", shared, lambda: console.plan_settings_back(operation))
 
 
 def _planned(plan: RollbackPlan, *, as_json: bool) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import sys
 import textwrap
 from typing import Any
@@ -16,10 +17,11 @@ from quri_console.clock import utc_datetime
 from quri_console.errors import NetworkError
 from quri_console.monitor.fleet import CanisterView, FleetStatus
 from quri_console.render.ages import utc_text
-from quri_console.render.detail import snapshots_words
 from quri_console.render.escape import escape
-from quri_console.render.layout import CELL_PADDING, place_columns
-from quri_console.render.table import fleet_rows, health_role
+from quri_console.render.fleet_cells import fleet_rows
+from quri_console.render.fleet_words import snapshots_words
+from quri_console.render.grid import CELL_PADDING, place_columns
+from quri_console.render.table import COLUMNS, health_role
 
 UNLIMITED = 1 << 20
 """Wider than any fleet."""
@@ -83,7 +85,7 @@ def _show_table(fleet: FleetStatus, width: int | None) -> None:
     """All columns, or those that fit `width` cells; a name is shortened where even they do not."""
     found = fleet_rows(fleet, fleet.taken_at_ns)
     # between columns stand two cells, which the last column does not need
-    placed = place_columns(found, UNLIMITED if width is None else width + 2 * CELL_PADDING)
+    placed = place_columns(COLUMNS, found, UNLIMITED if width is None else width + 2 * CELL_PADDING)
     excess = sum(place.width + 2 * CELL_PADDING for place in placed) - 2 * CELL_PADDING - (width or UNLIMITED)
     longest_name = max(placed[0].width - max(excess, 0), SHORTEST_NAME)
     rows: list[list[TableCell]] = []
@@ -127,11 +129,12 @@ def fleet_document(fleet: FleetStatus) -> dict[str, Any]:
 def _canister_document(view: CanisterView) -> dict[str, Any]:
     fields = {field.name: getattr(view, field.name) for field in dataclasses.fields(view)}
     del fields["cycles_series"]
-    for name in ("sampled_at", "attempted_at", "last_backup_at"):
+    for name in ("sampled_at", "attempted_at", "last_backup_at", "verified_at", "ready_at", "module_changed_at"):
         fields[name] = _time(fields.pop(f"{name}_ns"))
     fields["module_hash"] = view.module_hash.hex() if view.module_hash is not None else None
     fields["health"] = {"level": view.health.level, "reasons": list(view.health.reasons)}
     fields["controllers"] = list(view.controllers)
+    fields["settings"] = json.loads(view.settings) if view.settings else None
     return fields
 
 

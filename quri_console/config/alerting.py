@@ -10,7 +10,7 @@ from quri_console.units import DAY_SECONDS, HOUR_SECONDS
 
 ChannelKind = Literal["slack", "discord", "generic", "apprise"]
 HeartbeatKind = Literal["healthchecks", "uptime-kuma"]
-HeartbeatDuty = Literal["watch", "backup", "drill"]
+HeartbeatDuty = Literal["watch", "backup", "schedule", "drill"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,10 +171,30 @@ class Table:
             self._wrong_type(field, value, f"Write it as [{_dotted((*self.key, field))}].")
         return Table(self.document, (*self.key, field), value)
 
+    def names(self) -> tuple[str, ...]:
+        """The keys of this table, in the file's order."""
+        return tuple(self._values)
+
+    def is_table(self, field: str) -> bool:
+        """Whether `field` is a table in the file."""
+        return isinstance(self._take(field), dict)
+
     def tables(self) -> Iterator[Table]:
         """Every entry of this table as a table, in the file's order."""
         for field in self._values:
             yield self.table(field)
+
+    def array(self, field: str) -> tuple[Table, ...]:
+        """An array of tables below this one; empty when the file has none."""
+        allowed = f"Write it as [[{_dotted((*self.key, field))}]]."
+        value = self._take(field)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self._wrong_type(field, value, allowed)
+        if not all(isinstance(item, dict) for item in value):
+            raise self.fault(field, "must hold tables", allowed=allowed)
+        return tuple(Table(self.document, (*self.key, field), item) for item in value)
 
     def done(self, known: tuple[str, ...], *, reserved: tuple[str, ...] = ()) -> None:
         """Raise ConfigError for the first key that is not `known`; `reserved` ones are named as not supported yet."""

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Literal, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 
+from quri_console.config.contacts import contacts_of
 from quri_console.config.fields import Document, Table
+from quri_console.config.health import health_checks_of
 from quri_console.config.lines import key_lines
 from quri_console.config.model import (
     CanisterConfig,
@@ -27,6 +29,8 @@ from quri_console.config.model import (
 from quri_console.config.places import Paths
 from quri_console.config.principal_text import principal_fault
 from quri_console.config.retention import retention_of
+from quri_console.config.scheduling import Fleet, schedules_of
+from quri_console.config.ui import ui_of
 from quri_console.config.watching import (
     DEFAULT_BACKUP_AGES,
     alerts_of,
@@ -41,7 +45,7 @@ from quri_console.config.watching import (
 from quri_console.errors import ConfigError
 from quri_console.units import DAY_SECONDS, format_cycles, format_duration
 
-# The tables every version keeps to; those this version does not read yet are refused by name.
+# The tables every version keeps to.
 TOP_TABLES = (
     "networks",
     "identities",
@@ -52,9 +56,11 @@ TOP_TABLES = (
     "retention",
     "alerts",
     "channels",
+    "ui",
+    "contacts",
+    "schedules",
     "paths",
 )
-LATER_TABLES = ("schedules", "ui", "contacts")
 
 MAX_CONFIG_BYTES = 4 << 20
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -66,6 +72,7 @@ _CANISTER_FIELDS = (
     "id",
     "criticality",
     "health_query",
+    "health",
     "export_method",
     "keep_on_chain",
     "interval",
@@ -81,6 +88,7 @@ _MONITOR_FIELDS = (
     "payers",
     "heartbeats",
     "metrics",
+    "ready_interval",
 )
 _THRESHOLD_FIELDS = ("warning", "critical", "runway_warning", "runway_critical")
 
@@ -98,7 +106,7 @@ def load_config(path: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(path, error) from error
     root = Table(Document(path, key_lines(text)), (), values)
-    root.done(TOP_TABLES, reserved=LATER_TABLES)
+    root.done(TOP_TABLES)
     paths = _paths(root.table("paths"))
     monitor = _monitor(root.table("monitor"))
     canisters = _canisters(root.table("canisters"), monitor)
@@ -114,6 +122,11 @@ def load_config(path: Path) -> Config:
         retention=retention_of(root.table("retention")),
         alerts=alerts_of(root.table("alerts")),
         channels=_named(channels_of(root.table("channels")), root.table("channels")),
+        ui=ui_of(root.table("ui")),
+        schedules=schedules_of(
+            root.table("schedules"), Fleet({canister.name: canister.criticality for canister in canisters})
+        ),
+        contacts=contacts_of(root.table("contacts")),
     )
 
 
@@ -153,7 +166,7 @@ def _networks(root: Table) -> tuple[NetworkConfig, ...]:
 
 def _network(table: Table) -> NetworkConfig:
     _check_name(table)
-    table.done(("url", "root_key", "production", "proxy"))
+    table.done(("url", "root_key", "production", "proxy", "reason", "reason_pattern"))
     allowed = 'Allowed: an address like "https://icp-api.io" or "http://127.0.0.1:4943".'
     url = table.required_text("url", allowed)
     loopback = _check_url(table, url, allowed)
@@ -161,7 +174,30 @@ def _network(table: Table) -> NetworkConfig:
     production = table.boolean("production", default=True)
     shows_mainnet = root_key is None or (isinstance(root_key, bytes) and is_mainnet_root_key(root_key))
     # mainnet is production whatever the file says
-    return NetworkConfig(table.name, url.rstrip("/"), root_key, production or shows_mainnet, _proxy(table))
+    pattern = _reason_pattern(table)
+    required = table.choice("reason", ("optional", "required"), "optional" if pattern is None else "required")
+    if pattern is not None and required == "optional":
+        raise table.fault("reason", "is 'optional' beside a reason_pattern", allowed="Leave one of the two out.")
+    return NetworkConfig(
+        table.name,
+        url.rstrip("/"),
+        root_key,
+        production or shows_mainnet,
+        _proxy(table),
+        reason_required=required == "required",
+        reason_pattern=pattern,
+    )
+
+
+def _reason_pattern(table: Table) -> str | None:
+    allowed = "Allowed: a regular expression that must be found in the reason, like 'INC-\\d+' in single quotes."
+    pattern = table.text("reason_pattern", allowed)
+    if pattern is not None:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise table.fault("reason_pattern", f"is {pattern!r}", why=str(error), allowed=allowed) from error
+    return pattern
 
 
 def _proxy(table: Table) -> str | None:
@@ -249,7 +285,7 @@ def _canister(table: Table, monitor: MonitorConfig) -> CanisterConfig:
         id=canister_id,
         criticality=criticality,
         thresholds=_thresholds(table, monitor.thresholds),
-        health_query=table.text("health_query", 'Allowed: the name of a query without arguments, like "health".'),
+        health_checks=health_checks_of(table),
         export_method=table.text("export_method", 'Allowed: the name of a query like "export_state".'),
         keep_on_chain=table.integer("keep_on_chain", KEPT_ON_CHAIN[criticality], low=0, high=5),
         interval_seconds=interval_of(table, monitor.interval_seconds),
@@ -298,6 +334,13 @@ def _monitor(table: Table) -> MonitorConfig:
         ),
         concurrency=table.integer("concurrency", default.concurrency, low=1, high=200),
         thresholds=_thresholds(table, default.thresholds),
+        ready_interval_seconds=table.duration(
+            "ready_interval",
+            default.ready_interval_seconds,
+            low=0,
+            high=30 * DAY_SECONDS,
+            examples='"24h", or "0s" for never',
+        ),
     )
 
 

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from quri_console.config.alerting import AlertsConfig, ChannelConfig, HeartbeatConfig, MetricsConfig, PayerConfig
+from quri_console.config.contacts import Contact
 from quri_console.config.places import Paths
+from quri_console.config.schedule_model import SchedulesConfig
+from quri_console.config.ui import UiConfig
 from quri_console.errors import ConfigError, UsageError
 from quri_console.units import BILLION, DAY_SECONDS, TRILLION
 
@@ -44,6 +47,10 @@ class NetworkConfig:
     production: bool = True
     proxy: str | None = None
     """The canister through which canisters' histories are read: the network tells them to canisters only."""
+    reason_required: bool = False
+    """Whether every operation here needs a reason."""
+    reason_pattern: str | None = None
+    """A regular expression that must be found in the reason, like the number of a ticket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,20 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """A query that tells whether a canister is well. `argument` and `expect` are Candid text."""
+
+    method: str
+    argument: str = "()"
+    expect: str | None = None
+    """What the answer must be; None: anything but a refusal, or a field `healthy` that is false."""
+    matches: str | None = None
+    """A regular expression that must be found in the answer's Candid text."""
+    timeout_seconds: float = 10.0
+    max_reply_bytes: int = 65_536
+
+
+@dataclass(frozen=True, slots=True)
 class CanisterConfig:
     """A canister of the fleet; `id` is its principal in canonical text form."""
 
@@ -72,7 +93,8 @@ class CanisterConfig:
     id: str
     criticality: Criticality = "medium"
     thresholds: Thresholds = Thresholds()
-    health_query: str | None = None
+    health_checks: tuple[HealthCheck, ...] = ()
+    """Empty: `health`, where the canister's published interface has such a query."""
     export_method: str | None = None
     """The query whose answer goes into backups beside the state; None looks for one by its usual names."""
     keep_on_chain: int = 0
@@ -108,6 +130,8 @@ class MonitorConfig:
     payers: tuple[PayerConfig, ...] = ()
     heartbeats: tuple[HeartbeatConfig, ...] = ()
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    ready_interval_seconds: float = 0.0
+    """Between two looks whether the fleet could be restored; 0: never. It needs the key of [identities.operate]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +190,9 @@ class Config:
     retention: RetentionConfig = RetentionConfig()
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     channels: tuple[ChannelConfig, ...] = ()
+    ui: UiConfig = field(default_factory=UiConfig)
+    schedules: SchedulesConfig = field(default_factory=SchedulesConfig)
+    contacts: tuple[Contact, ...] = ()
 
     def channel(self, name: str) -> ChannelConfig:
         """The channel of that name. Raises UsageError."""

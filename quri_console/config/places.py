@@ -74,9 +74,15 @@ def find_config_path(explicit: Path | None = None) -> Path:
     if not default.exists():
         raise ConfigError(
             "there is no configuration yet",
-            next_step=f"Try `quri-console demo`, which needs none, or write {default} from config.example.toml.",
+            next_step=f"Try `quri-console demo`, which needs none, let `quri-console init --guided` write {default}, "
+            "or write it from config.example.toml.",
         )
     return default
+
+
+def is_first_run(explicit: Path | None = None) -> bool:
+    """Whether nobody named a configuration and none is in the default place."""
+    return explicit is None and not os.environ.get("QURI_CONFIG") and not default_config_path().exists()
 
 
 def _existing(path: Path, source: str) -> Path:

@@ -24,7 +24,7 @@ from quri_console.service.connect import connect
 
 if TYPE_CHECKING:
     from quri_console.restore.plan import RestorePlan
-    from quri_console.service.operations import OperationHandle
+    from quri_console.service.following import OperationHandle
 
 CANISTER = "rune-engine"
 DAMAGED_RUNES = 3

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
-from quri_console.clock import Clock
-from quri_console.effects.calls import UPLOAD_CHUNK, UPLOAD_SLICE, EffectKind
+from quri_console.clock import NANOSECONDS_PER_SECOND, Clock
+from quri_console.effects.calls import UPLOAD_CHUNK, UPLOAD_SLICE, EffectKind, Resolution
 from quri_console.effects.journal import Journal
 from quri_console.effects.replay import DONE, INTENT, NOT_EXECUTED, OUTCOME, REJECTED, UNKNOWN
 from quri_console.errors import NetworkError, QuriError
 from quri_console.ic.agent import Agent
 from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.envelope import INGRESS_SECONDS, SignedCall
+from quri_console.ic.ledger import LedgerRefused
 from quri_console.ic.management.read import list_canister_snapshots
 from quri_console.ic.management.types import Snapshot
 from quri_console.ic.outcome import CallNotExecuted, CallUndecided, RequestStatus
@@ -28,6 +29,8 @@ SETTLED = ("replied", "rejected", "done")
 RATE_LIMITED = "IC0210"
 RATE_LIMIT_DELAYS_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0, 60.0, 120.0, 120.0, 180.0)
 SENT_ANEW_AT_MOST = 3
+# The network remembers what became of a request for at least this long after it expired.
+STATUS_KEPT_NS = 240 * NANOSECONDS_PER_SECOND
 
 
 class EffectUndecided(QuriError):
@@ -50,6 +53,7 @@ class Attempts:
         self.agent = agent
         self.journal = journal
         self.clock = clock
+        self._unsynced: set[int] = set()
 
     async def run(
         self,
@@ -57,21 +61,26 @@ class Attempts:
         call: PreparedCall[T],
         *,
         found: Callable[[Snapshot], T] | None = None,
+        decide: Callable[[], Awaitable[tuple[T] | None]] | None = None,
         result: Callable[[T], dict[str, object]] | None = None,
         patience_seconds: float = math.inf,
+        before: tuple[bytes, ...] | None = None,
     ) -> T:
         """Attempt an effect until the network has answered; waits and tries again while it is rate limited.
 
-        `found` turns a snapshot that turned up after a lost reply into the answer, `result` the answer
-        into journal fields. A rate limit is waited for at most `patience_seconds`, and for about 10 minutes.
+        `found` turns a snapshot that turned up after a lost reply into the answer; `decide` looks at the state
+        instead, once the request has expired: the answer, or None where it surely was not executed. `result`
+        turns the answer into journal fields. A rate limit is waited for at most `patience_seconds`, and for about
+        10 minutes. `before`: the canister's snapshots, where somebody has looked a moment ago.
         Raises Rejected, EffectUndecided, NetworkError, StateFolderUnusable.
         """
         waited = 0.0
         for delay in (*RATE_LIMIT_DELAYS_SECONDS, math.inf):
             waited += delay
             try:
-                return await self._until_decided(effect, call, found, result or (lambda _: {}))
+                return await self._until_decided(effect, call, found, decide, result or (lambda _: {}), before)
             except Rejected as rejection:
+                before = None
                 if waited > patience_seconds or delay == math.inf or not is_rate_limit(effect.kind, rejection):
                     raise
             await self.clock.sleep(delay)
@@ -82,13 +91,17 @@ class Attempts:
         effect: PlannedEffect,
         call: PreparedCall[T],
         found: Callable[[Snapshot], T] | None,
+        decide: Callable[[], Awaitable[tuple[T] | None]] | None,
         result: Callable[[T], dict[str, object]],
+        seen: tuple[bytes, ...] | None,
     ) -> T:
+        by_snapshots = effect.kind.resolution is Resolution.NEW_SNAPSHOT
         for _ in range(SENT_ANEW_AT_MOST):
-            before = None if effect.kind.repeatable else await self.snapshot_ids(effect.canister)
+            before = (seen if seen is not None else await self.snapshot_ids(effect.canister)) if by_snapshots else None
+            seen = None
             intent = self.record_intent(effect, signed := self.sign(call), before)
             try:
-                answer = call.decode(await self.send(intent, signed, bulk=call.bulk))
+                answer = self._decoded(call, intent, await self.send(intent, signed, bulk=call.bulk))
             except CallNotExecuted:
                 continue
             except CallUndecided:
@@ -98,13 +111,33 @@ class Attempts:
                     snapshot = await self.new_snapshot(effect, before, intent)
                     late = None if snapshot is None else (found(snapshot),)
                 elif late is None:
-                    self.record_outcome(intent, UNKNOWN)
+                    late = await self._by_state(effect, intent, decide)
                 if late is None:
                     continue
                 (answer,) = late
             self.record_outcome(intent, DONE, **result(answer))
             return answer
         raise undecided(effect.kind, effect.canister)
+
+    async def _by_state(
+        self, effect: PlannedEffect, intent: int, decide: Callable[[], Awaitable[tuple[T] | None]] | None
+    ) -> tuple[T] | None:
+        if decide is None:
+            assert effect.kind.repeatable, f"{effect.kind.name} must not be sent anew, and nothing decides about it"
+            self.record_outcome(intent, UNKNOWN)
+            return None
+        late = await decide()
+        if late is None:
+            self.record_outcome(intent, NOT_EXECUTED, decided_by=effect.kind.resolution.value)
+        return late
+
+    def _decoded(self, call: PreparedCall[T], intent: int, reply: bytes) -> T:
+        """The answer in a reply; a ledger says no in a reply, which is journalled as the rejection that it is."""
+        try:
+            return call.decode(reply)
+        except LedgerRefused as refusal:
+            self.record_outcome(intent, REJECTED, code=refusal.kind, message=str(refusal))
+            raise
 
     async def _after_expiry(
         self, effect: PlannedEffect, call: PreparedCall[T], intent: int, signed: SignedCall
@@ -130,20 +163,23 @@ class Attempts:
 
     def record_intent(self, effect: PlannedEffect, signed: SignedCall, before: tuple[bytes, ...] | None = None) -> int:
         """Journal that this request is about to be sent; the number to give with its outcome."""
-        request = (
-            signed.to_json()
-            if effect.kind.keeps_request
-            else {"request_id": signed.request_id.hex(), "ingress_expiry_ns": signed.ingress_expiry_ns}
-        )
-        fields = {**effect.details, "request": request}
+        fields = {**effect.details, "request": _kept(effect.kind, signed)}
         if before is not None:
             fields["snapshots_before"] = [identifier.hex() for identifier in before]
-        record = self.journal.append(INTENT, effect=effect.kind.name, canister=effect.canister.to_str(), **fields)
+        # data is sent again without harm, so a line about it may be lost with the machine: the next one waits for both
+        synced = effect.kind not in (UPLOAD_SLICE, UPLOAD_CHUNK)
+        record = self.journal.append(
+            INTENT, sync=synced, effect=effect.kind.name, canister=effect.canister.to_str(), **fields
+        )
+        if not synced:
+            self._unsynced.add(record.sequence)
         return record.sequence
 
     def record_outcome(self, intent: int, outcome: str, **fields: object) -> None:
         """Journal how an attempt ended."""
-        self.journal.append(OUTCOME, intent=intent, outcome=outcome, **fields)
+        synced = intent not in self._unsynced
+        self._unsynced.discard(intent)
+        self.journal.append(OUTCOME, sync=synced, intent=intent, outcome=outcome, **fields)
 
     async def send(self, intent: int, signed: SignedCall, *, bulk: bool = False, sent_before: bool = False) -> bytes:
         """Send a journalled request; a rejection, or that it surely was not executed, is journalled and raised."""
@@ -191,6 +227,18 @@ class Attempts:
             if status.state in SETTLED or status.certified_at_ns > signed.ingress_expiry_ns:
                 return status
             await self.clock.sleep(1.0)
+
+
+def _kept(kind: EffectKind, signed: SignedCall) -> dict[str, Any]:
+    """What the journal holds of a request: all of it, what its status can be asked by, or its id and end alone."""
+    if kind.keeps_request:
+        return signed.to_json()
+    if not kind.must_expire:
+        return {"request_id": signed.request_id.hex(), "ingress_expiry_ns": signed.ingress_expiry_ns}
+    # megabytes, not to be made text of only to be left out
+    request = replace(signed, envelope=b"").to_json()
+    del request["envelope"]
+    return request
 
 
 def is_rate_limit(kind: EffectKind, rejection: Rejected) -> bool:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from quri_console.clock import Clock, SystemClock
 from quri_console.effects.durable import FILE_MODE, Json, compact_json, make_private_directory, sync_directory, unusable
@@ -63,6 +64,16 @@ def _damaged(path: Path, line: int) -> CorruptionError:
     )
 
 
+class Listener(Protocol):
+    """Hears of every record of a journal."""
+
+    def before(self, record: Record) -> None:
+        """It is about to be written; raising keeps it from being written, and what it announces from being done."""
+
+    def after(self, record: Record) -> None:
+        """It is on disk."""
+
+
 class Journal:
     """Appends records to one operation's journal; each is on disk before `append` returns."""
 
@@ -72,6 +83,7 @@ class Journal:
         Raises StateFolderUnusable, CorruptionError.
         """
         self.path = path
+        self.listener: Listener | None = None
         self._clock = clock or SystemClock()
         make_private_directory(path.parent)
         created = not path.exists()
@@ -92,19 +104,27 @@ class Journal:
         """All records, oldest first."""
         return tuple(self._records)
 
-    def append(self, event: str, /, **fields: object) -> Record:
-        """Write one record and wait until it is on disk. Raises StateFolderUnusable."""
+    def append(self, event: str, /, *, sync: bool = True, **fields: object) -> Record:
+        """Write one record and wait until it, and all before it, are on disk. Raises StateFolderUnusable.
+
+        Without `sync` it survives this process, but perhaps not the machine. What the listener raises is raised, too.
+        """
         record = Record(len(self._records), self._clock.now_ns(), event, fields)
+        if self.listener is not None:
+            self.listener.before(record)
         data = f"{record.line()}\n".encode()
         try:
             written = os.write(self._descriptor, data)
             if written != len(data):
                 raise OSError(28, "No space left on device")
-            os.fsync(self._descriptor)
+            if sync:
+                os.fsync(self._descriptor)
         except OSError as error:
             self._cut_back()
             raise unusable(self.path, error) from error
         self._records.append(record)
+        if self.listener is not None:
+            self.listener.after(record)
         return record
 
     def _cut_back(self) -> None:

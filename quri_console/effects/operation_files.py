@@ -59,6 +59,8 @@ class Outcome:
     why: str = ""
     next_step: str = ""
     result: Json = field(default_factory=dict)
+    audit: Json = field(default_factory=dict)
+    """Number and hash of the event of the audit log that tells of this end, and why not all of it is there, if so."""
 
     @property
     def ok(self) -> bool:

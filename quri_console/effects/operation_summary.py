@@ -6,10 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.effects.gate import REPLACING
 from quri_console.effects.operation_files import Outcome
 
+SECONDS_PER_DAY = 86_400
 OperationState = Literal["running", "done", "partial", "failed", "aborted", "interrupted", "damaged"]
+
+SAFETY_KEPT_DAYS = 14
+"""How long the snapshot that a restore or rollback takes before it replaces a state is kept on chain."""
+
+
+def safety_kept_until_ns(finished_at_ns: int) -> int:
+    """Until when the safety snapshots of an operation that ended then are kept; nanoseconds since 1970."""
+    return finished_at_ns + SAFETY_KEPT_DAYS * SECONDS_PER_DAY * NANOSECONDS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +54,23 @@ class OperationSummary:
     safety_snapshots: tuple[bytes, ...]
     directory: Path
     rolled_back: Rollback | None = None
+    own_snapshots: tuple[bytes, ...] = ()
+    """Snapshots that it uploaded, perhaps not to their end, or took only to be looked into, and has not deleted."""
+
+    @property
+    def safety_kept_until_ns(self) -> int | None:
+        """Until when its safety snapshots are kept; None where it left none, or is not over yet."""
+        if self.kind not in REPLACING or self.outcome is None or not self.safety_snapshots:
+            return None
+        return safety_kept_until_ns(self.outcome.finished_at_ns)
 
     @property
     def can_be_rolled_back(self) -> bool:
-        """Whether it replaced a state that its safety snapshot still has, as far as the journals here tell."""
-        if self.outcome is None or self.rolled_back is not None or not self.safety_snapshots:
+        """Whether there is a way back from what it replaced, as far as the journals here tell."""
+        if self.outcome is None or self.rolled_back is not None:
             return False
+        if self.kind == "settings":
+            return self.outcome.ok and bool(self.outcome.result.get("settings_undo"))
         # one that failed after the exchange, by its health query for example, names the rollback itself
-        return self.kind in REPLACING and (self.outcome.ok or f"rollback {self.id}" in self.outcome.next_step)
+        ended = self.outcome.ok or f"rollback {self.id}" in self.outcome.next_step
+        return self.kind in REPLACING and bool(self.safety_snapshots) and ended

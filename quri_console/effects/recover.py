@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from quri_console.clock import NANOSECONDS_PER_SECOND
-from quri_console.effects.attempt import PlannedEffect
-from quri_console.effects.calls import LOAD_SNAPSHOT, STOP, TAKE_SNAPSHOT, UPLOAD_METADATA
+import base64
+
+from quri_console.effects.attempt import STATUS_KEPT_NS, PlannedEffect
+from quri_console.effects.calls import LOAD_SNAPSHOT, STOP, TAKE_SNAPSHOT, UPLOAD_METADATA, Resolution
 from quri_console.effects.perform import Effects
 from quri_console.effects.replay import (
     DONE,
@@ -22,9 +23,6 @@ from quri_console.ic.envelope import SignedCall
 from quri_console.ic.management.snapshot_reply import decode_snapshot, decode_uploaded_id
 from quri_console.ic.outcome import CallNotExecuted, CallUndecided
 from quri_console.ic.rejection import Rejected
-
-# The network remembers what became of a request for at least this long after it expired.
-STATUS_KEPT_NS = 240 * NANOSECONDS_PER_SECOND
 
 
 async def recover(effects: Effects) -> tuple[str, ...]:
@@ -49,8 +47,8 @@ async def _settle(effects: Effects, attempt: Attempt) -> str:
         return await _settle_snapshot(effects, attempt)
     if attempt.kind is STOP:
         return await _settle_stop(effects, attempt)
-    if attempt.kind is LOAD_SNAPSHOT:
-        return await _settle_load(effects, attempt)
+    if attempt.kind is LOAD_SNAPSHOT or attempt.kind.resolution in (Resolution.READ_BACK, Resolution.MODULE_HASH):
+        return await _settle_by_status(effects, attempt)
     effects.attempts.record_outcome(attempt.sequence, UNKNOWN, decided_by="it may be sent anew")
     return UNKNOWN
 
@@ -89,8 +87,11 @@ async def _settle_stop(effects: Effects, attempt: Attempt) -> str:
     return UNKNOWN
 
 
-async def _settle_load(effects: Effects, attempt: Attempt) -> str:
-    """A load is never sent again here: the canister runs by now, and what it wrote since would be lost."""
+async def _settle_by_status(effects: Effects, attempt: Attempt) -> str:
+    """What must not be sent again here: after a load the canister runs by now, and what it wrote would be lost.
+
+    Settings and modules are looked at by whoever would send them anew.
+    """
     call = _call(attempt)
     status = await effects.attempts.outlive(call)
     if status.state == "replied":
@@ -106,4 +107,18 @@ async def _settle_load(effects: Effects, attempt: Attempt) -> str:
 
 
 def _call(attempt: Attempt) -> SignedCall:
-    return SignedCall.from_json(attempt.fields["request"])
+    request = attempt.fields["request"]
+    if attempt.kind.keeps_request:
+        return SignedCall.from_json(request)
+    # its envelope is not in the journal: enough to ask for its status
+    return SignedCall(
+        request_id=bytes.fromhex(request["request_id"]),
+        canister=parse_principal(request["canister"]),
+        effective_canister=parse_principal(request["effective_canister"]),
+        method=request["method"],
+        sender=parse_principal(request["sender"]),
+        ingress_expiry_ns=request["ingress_expiry_ns"],
+        envelope=b"",
+        status_expiry_ns=request["status_expiry_ns"],
+        status_envelope=base64.b64decode(request["status_envelope"]),
+    )

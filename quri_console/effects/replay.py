@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from quri_console.effects.calls import DELETE_SNAPSHOT, EFFECTS, START, STOP, EffectKind
+from quri_console.clock import NANOSECONDS_PER_SECOND
+from quri_console.effects.calls import DELETE_SNAPSHOT, EFFECTS, START, STOP, TAKE_SNAPSHOT, EffectKind
 from quri_console.effects.durable import Json
 from quri_console.effects.journal import Record
 
 SNAPSHOT_NOT_FOUND = "IC0305"
 INTENT, OUTCOME, STATUS_BEFORE = "intent", "outcome", "status before"
+STOPPED_ON_PURPOSE = "stopped on purpose"
 DONE, REJECTED, NOT_EXECUTED, UNKNOWN = "done", "rejected", "not executed", "unknown"
+
+CHECK = "check"
+"""The purpose of a snapshot that is taken only to be looked into, and deleted then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,16 @@ class Attempt:
         return bytes.fromhex(text) if text else None
 
 
-def attempts(records: Iterable[Record], *kinds: EffectKind) -> tuple[Attempt, ...]:
-    """All effects of these kinds (of every kind when none is named), oldest first."""
+def attempts(records: Iterable[Record], *kinds: EffectKind, canister: str | None = None) -> tuple[Attempt, ...]:
+    """All effects of these kinds (of every kind when none is named), on one canister if it is named, oldest first."""
     records = tuple(records)
     outcomes = {record.fields["intent"]: record.fields for record in records if record.event == OUTCOME}
     wanted = kinds or tuple(EFFECTS.values())
-    return tuple(attempt for attempt in _attempts(records, outcomes) if attempt.kind in wanted)
+    return tuple(
+        attempt
+        for attempt in _attempts(records, outcomes)
+        if attempt.kind in wanted and canister in (None, attempt.canister)
+    )
 
 
 def _attempts(records: Iterable[Record], outcomes: dict[int, Json]) -> Iterator[Attempt]:
@@ -75,22 +84,74 @@ def status_before(records: Iterable[Record], canister: str) -> str | None:
 
 
 def left_stopped(records: Iterable[Record]) -> tuple[str, ...]:
-    """Canisters that this operation may have stopped and has not started since."""
+    """Canisters that this operation may have stopped and has not started since, unless it was to leave them so."""
+    records = tuple(records)
     last: dict[str, Attempt] = {}
     for attempt in attempts(records, START, STOP):
         counts = attempt.may_have_happened if attempt.kind is STOP else attempt.outcome == DONE
         if counts:
             last[attempt.canister] = attempt
-    return tuple(canister for canister, attempt in last.items() if attempt.kind is STOP)
+    kept = {record.fields["canister"]: record.sequence for record in records if record.event == STOPPED_ON_PURPOSE}
+    return tuple(
+        canister
+        for canister, attempt in last.items()
+        if attempt.kind is STOP and kept.get(canister, -1) < attempt.sequence
+    )
 
 
-def snapshots_made(records: Iterable[Record], kind: EffectKind) -> tuple[bytes, ...]:
-    """Ids of the snapshots that effects of this kind made and that were not deleted since, oldest first."""
+def downtime_seconds(records: Iterable[Record], canister: str) -> float:
+    """How long this operation kept a canister down that ran: from each stop request to the answer of the start."""
     records = tuple(records)
-    gone = {attempt.snapshot_id for attempt in attempts(records, DELETE_SNAPSHOT) if _is_gone(attempt)}
-    gone |= {bytes.fromhex(text) for a in attempts(records) if (text := a.fields.get("replaced")) and a.outcome == DONE}
-    made = (attempt.snapshot_id for attempt in attempts(records, kind) if attempt.outcome == DONE)
-    return tuple(identifier for identifier in made if identifier is not None and identifier not in gone)
+    if status_before(records, canister) != "running":
+        return 0.0
+    outcomes = {record.fields["intent"]: record for record in records if record.event == OUTCOME}
+    down_since: int | None = None
+    total_ns = 0
+    for record in records:
+        if record.event != INTENT or record.fields["canister"] != canister:
+            continue
+        if record.fields["effect"] == STOP.name and down_since is None:
+            down_since = record.at_ns
+        elif record.fields["effect"] == START.name and down_since is not None:
+            outcome = outcomes.get(record.sequence)
+            if outcome is not None and outcome.fields["outcome"] == DONE:
+                total_ns += outcome.at_ns - down_since
+                down_since = None
+    return total_ns / NANOSECONDS_PER_SECOND
+
+
+def snapshots_made(records: Iterable[Record], kind: EffectKind, *, canister: str | None = None) -> tuple[bytes, ...]:
+    """Ids of the snapshots that effects of this kind made and that were not deleted since, oldest first."""
+    return tuple(identifier for _, identifier in _made(records, kind, canister))
+
+
+def safety_snapshots(records: Iterable[Record], *, canister: str | None = None) -> tuple[bytes, ...]:
+    """Ids of the snapshots that were taken to keep a state and are not deleted, oldest first."""
+    return tuple(i for a, i in _made(records, TAKE_SNAPSHOT, canister) if a.fields.get("purpose") != CHECK)
+
+
+def check_snapshots(records: Iterable[Record], *, canister: str | None = None) -> tuple[bytes, ...]:
+    """Ids of the snapshots that were taken only to be looked into and are not deleted yet, oldest first."""
+    return tuple(i for a, i in _made(records, TAKE_SNAPSHOT, canister) if a.fields.get("purpose") == CHECK)
+
+
+def _made(records: Iterable[Record], kind: EffectKind, canister: str | None) -> tuple[tuple[Attempt, bytes], ...]:
+    records = tuple(records)
+    gone = gone_snapshots(records)
+    made = ((a, a.snapshot_id) for a in attempts(records, kind, canister=canister) if a.outcome == DONE)
+    return tuple((a, identifier) for a, identifier in made if identifier is not None and identifier not in gone)
+
+
+def gone_snapshots(records: Iterable[Record]) -> frozenset[bytes]:
+    """Ids of the snapshots that this operation deleted, may have deleted, or found gone."""
+    records = tuple(records)
+    deleted = {a.snapshot_id for a in attempts(records, DELETE_SNAPSHOT) if _is_gone(a)}
+    replaced = {
+        bytes.fromhex(text)
+        for a in attempts(records, TAKE_SNAPSHOT)
+        if (text := a.fields.get("replaced")) and a.outcome == DONE
+    }
+    return frozenset(identifier for identifier in deleted | replaced if identifier is not None)
 
 
 def _is_gone(deletion: Attempt) -> bool:

@@ -7,6 +7,7 @@ never by argument or environment. Progress, journal and outcome are files in the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -19,9 +20,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from quri_console.clock import Clock, SystemClock
-from quri_console.effects.durable import FILE_MODE, Json, unusable
+from quri_console.effects.durable import FILE_MODE, Json, StateFolderUnusable, unusable
 from quri_console.effects.guard import PACKAGE_FOLDER
 from quri_console.effects.journal import JOURNAL_NAME, Journal
+from quri_console.effects.operation_audit import OperationAudit
 from quri_console.effects.operation_files import (
     LOG,
     OperationFiles,
@@ -30,10 +32,13 @@ from quri_console.effects.operation_files import (
     ProgressFile,
 )
 from quri_console.errors import Cancelled, ExitCode, LockedError, QuriError
-from quri_console.progress import Progress
+from quri_console.progress import Progress, ProgressEvent
 from quri_console.units import MIB
 
-ABORT = "abort"
+ABORT, CONTINUE, RESUME = "abort", "continue", "resume"
+LOOK_SECONDS = 0.5
+BRING_BACK = "bring back"
+"""Asks a new process of an operation that died to start what it left stopped, and to do nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +85,33 @@ class Finished:
     next_step: str = ""
 
 
+async def told_to_go_on(running: Running) -> None:
+    """Wait until the operator says `continue`, or resumes what died while it waited. Raises Cancelled on `abort`."""
+    note = f"nothing is stopped yet: `operations continue {running.request.id}` goes on, `abort` ends it"
+    running.progress.report(ProgressEvent("paused", note=note))
+    while not (running.files.asked(CONTINUE) or running.files.asked(RESUME)):
+        running.checkpoint()
+        await running.clock.sleep(LOOK_SECONDS)
+
+
 Work = Callable[[Running], Awaitable[Finished]]
 
 # A runner is waited for when its handle is; kept here so that it is not taken for a leak before.
 _started: list[subprocess.Popen[bytes]] = []
 
 
-def start_runner(files: OperationFiles, module: str, key: Key) -> None:
-    """Start `python -m MODULE FOLDER` in its own session and hand it the key. Raises LockedError when one lives."""
+def start_runner(files: OperationFiles, module: str, key: Key, *, begin: Callable[[], None] = lambda: None) -> None:
+    """Start `python -m MODULE FOLDER` in its own session and hand it the key. Raises LockedError when one lives.
+
+    `begin` changes the operation's folder for the new process, and is called only once no other one can live: what
+    it asks for must not reach a process that somebody else has just started.
+    """
     _started[:] = [process for process in _started if process.poll() is None]
     lock = files.lock_runner()
     if lock is None:
         raise LockedError(f"operation {files.directory.name} is running already", next_step="Follow it instead.")
     try:
+        begin()
         process = _spawn(files, module, lock)
     finally:
         # the child holds the lock through its own copy of the descriptor
@@ -155,14 +174,29 @@ def run(directory: Path, work: Work, stdin: BinaryIO, clock: Clock | None = None
     files = OperationFiles(directory)
     clock = clock or SystemClock()
     signal.signal(signal.SIGTERM, lambda _number, _frame: files.ask(ABORT))
-    outcome = _outcome(files, work, stdin, clock)
-    files.write_outcome(outcome)
+    audit = _audit_of(files, clock)
+    outcome = _outcome(files, work, stdin, clock, audit)
+    if audit is not None:
+        outcome = audit.end(outcome)
+    if not files.asked(BRING_BACK):
+        # one that was only brought back is still to be resumed or aborted by somebody
+        files.write_outcome(outcome)
     return int(outcome.exit_code)
 
 
-def _outcome(files: OperationFiles, work: Work, stdin: BinaryIO, clock: Clock) -> Outcome:
+def _audit_of(files: OperationFiles, clock: Clock) -> OperationAudit | None:
+    """What audits the operation; None when its request cannot be read, which the work will tell."""
+    # operations/ and audit/ lie side by side in the state folder
+    state_folder = files.directory.parent.parent
     try:
-        finished = _worked(files, work, stdin, clock)
+        return OperationAudit(state_folder, files.request(), clock)
+    except QuriError:
+        return None
+
+
+def _outcome(files: OperationFiles, work: Work, stdin: BinaryIO, clock: Clock, audit: OperationAudit | None) -> Outcome:
+    try:
+        finished = _worked(files, work, stdin, clock, audit)
     except QuriError as error:
         _log_failure(error)
         return Outcome(
@@ -189,14 +223,20 @@ def _log_failure(error: BaseException) -> None:
         sys.stderr.write(f"{''.join(harmless)}\n")
 
 
-def _worked(files: OperationFiles, work: Work, stdin: BinaryIO, clock: Clock) -> Finished:
+def _worked(files: OperationFiles, work: Work, stdin: BinaryIO, clock: Clock, audit: OperationAudit | None) -> Finished:
     request = files.request()
     key = read_key(stdin)
     journal = Journal(files.directory / JOURNAL_NAME, clock=clock)
+    if audit is not None:
+        audit.go_on_from(journal.records)
+        journal.listener = audit
     progress = ProgressFile(files.directory)
     try:
         return asyncio.run(_work(work, Running(request, files, key, journal, progress, clock)))
     finally:
+        if audit is not None and audit.problem is not None:
+            with contextlib.suppress(StateFolderUnusable):
+                journal.append("not audited", why=str(audit.problem))
         progress.close()
         journal.close()
 

@@ -27,17 +27,26 @@ class StopTimedOut(QuriError):
 
 
 async def stop_within(
-    attempts: Attempts, canister: Principal, seconds: float, *, start: Callable[[], Awaitable[None]]
+    attempts: Attempts,
+    canister: Principal,
+    seconds: float,
+    *,
+    start: Callable[[], Awaitable[None]],
+    called: str = "",
 ) -> None:
-    """Stop a running canister within `seconds`, or send `start` and raise StopTimedOut. Raises Rejected."""
+    """Stop a running canister within `seconds`, or send `start` and raise StopTimedOut. Raises Rejected.
+
+    `called`: what failures call it.
+    """
     signed = attempts.sign(
         change.stop_canister(canister), valid_seconds=min(seconds + STOP_GRACE_SECONDS, LONGEST_VALID_SECONDS)
     )
     intent = attempts.record_intent(PlannedEffect(STOP, canister, {"timeout_seconds": seconds}), signed)
     try:
         answered = await _answered_within(attempts, intent, signed, seconds)
-    except Rejected:
-        if (await canister_status(attempts.agent, canister)).status != "running":
+    except Rejected as rejection:
+        # what one node says unsigned may be a lie, and the request be taken in by others until it expires
+        if not rejection.certified or (await canister_status(attempts.agent, canister)).status != "running":
             await cancel_stop(attempts, canister, signed, start)
         raise
     except BaseException:
@@ -50,7 +59,7 @@ async def stop_within(
     await cancel_stop(attempts, canister, signed, start)
     attempts.record_outcome(intent, REJECTED, code="deadline", message="start was sent at the deadline")
     raise StopTimedOut(
-        f"{canister.to_str()} did not stop within {format_duration(seconds)}, so it was started again",
+        f"{called or canister.to_str()} did not stop within {format_duration(seconds)}, so it was started again",
         why="it still waits for answers to calls that it made; the network does not tell to whom",
         next_step="It runs as before and nothing was changed. Try again later, or allow more with --stop-timeout.",
     )

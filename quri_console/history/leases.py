@@ -46,6 +46,11 @@ class Leases:
             )
         return lease
 
+    async def get(self, duty: str) -> Lease | None:
+        """Who had a duty last; None when it was given back. It may have run out."""
+        async with self._transaction() as connection:
+            return await _read(connection, duty)
+
     async def release(self, duty: str, holder: str) -> None:
         """Give a duty back; nothing happens when somebody else holds it by now."""
         async with self._transaction() as connection:

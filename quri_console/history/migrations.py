@@ -11,7 +11,7 @@ import aiosqlite
 
 from quri_console.clock import Clock
 from quri_console.errors import QuriError
-from quri_console.history import alerts, causes, duties, events, outbox, payers, rollups
+from quri_console.history import alerts, causes, duties, events, outbox, payers, rollups, schedule_runs
 from quri_console.history.failures import damaged
 
 BUSY_TIMEOUT_SECONDS = 5.0
@@ -70,7 +70,7 @@ _VERSION_2 = _MORE_OF_A_SAMPLE + "".join(
     (events.SCHEMA, rollups.SCHEMA, alerts.SCHEMA, outbox.SCHEMA, duties.SCHEMA, payers.SCHEMA, causes.SCHEMA)
 )
 
-MIGRATIONS = (_VERSION_1, _VERSION_2)
+MIGRATIONS = (_VERSION_1, _VERSION_2, schedule_runs.SCHEMA)
 
 
 class HistoryTooNew(QuriError):

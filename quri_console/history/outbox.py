@@ -89,6 +89,20 @@ class WaitingMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """A message for one channel and what became of it; times in nanoseconds since 1970."""
+
+    id: int
+    channel: str
+    state: Literal["waiting", "delivered", "dead", "expired"]
+    attempts: int
+    created_ns: int
+    settled_ns: int | None
+    document: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelCounts:
     """How many messages of one channel are in which state; `oldest_waiting_ns` is None when none waits."""
 
@@ -255,6 +269,15 @@ class Outbox:
             (since_ns, limit),
         )
         return tuple(_waiting(row) for row in rows)
+
+    async def newest(self, limit: int = 100) -> tuple[Message, ...]:
+        """The newest messages of all channels, newest first, with what became of them."""
+        rows = await self._access.rows(
+            "SELECT id, channel, state, attempts, created_ns, settled_ns, document, error FROM outbox "
+            "ORDER BY id DESC LIMIT ?",
+            (limit,),
+        )
+        return tuple(Message(*row) for row in rows)
 
     async def prune(self, *, before_ns: int) -> int:
         """Forget what was settled before `before_ns`; returns how many. The same key may then be put in again."""

@@ -53,6 +53,7 @@ _TABLES = (
     _Table("outbox", "id", condition="state = 'waiting'"),
     _Table("duties", "network, duty"),
     _Table("payers", "network, payer, at_ns"),
+    _Table("schedule_runs", "network, schedule, slot_ns, attempt", "at_ns"),
 )
 
 

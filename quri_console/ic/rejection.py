@@ -17,7 +17,8 @@ NEXT_STEPS = {
     "IC0206": "Calls of the canister were still open after 5 minutes; it runs on. Find what it waits for.",
     "IC0207": "The canister is frozen: top it up with cycles first.",
     "IC0210": "The network limits how fast state may change; wait a minute and try again.",
-    "IC0301": "Check the canister's id and the network it should be on.",
+    "IC0301": "Check the canister's id and the network it should be on. One that was deleted is made anew by "
+    "`quri-console create`.",
     "IC0305": "`quri-console list` shows the restore points that exist now.",
     "IC0406": "The canister or the network refuses this request as it is; its message says why.",
     "IC0407": "This network does not know the method; it may be older than this program.",

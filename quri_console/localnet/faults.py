@@ -57,7 +57,24 @@ class ForgedCertificate:
     content: bool = False
 
 
-Action = DropBefore | DropAfter | Delay | Refuse | Truncate | StaleCertificate | ForgedCertificate
+@dataclass(frozen=True, slots=True)
+class RejectCall:
+    """Turn a call or a query down with a code of the network and execute nothing.
+
+    `certified`: a call is taken in first, so that its rejection is the certified answer; else one node refuses it.
+    """
+
+    error_code: str = "IC0210"
+    message: str = "Canister is heap delta rate limited. Current delta debit: 1, limit: 0."
+    certified: bool = True
+
+    @property
+    def code(self) -> int:
+        """The reject code, which is the first digit of the network's code."""
+        return int(self.error_code.removeprefix("IC")) // 100
+
+
+Action = DropBefore | DropAfter | Delay | Refuse | Truncate | StaleCertificate | ForgedCertificate | RejectCall
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from quri_console.clock import Clock
 from quri_console.ic.encoding.cbor import CborValue
 from quri_console.ic.encoding.principal import InvalidPrincipal, parse_principal
 from quri_console.localnet.certification import Certifier
-from quri_console.localnet.faults import Action, FaultedRequest
+from quri_console.localnet.faults import Action, FaultedRequest, RejectCall
 from quri_console.localnet.ingress import CheckedRequest, RequestRefused, RequestType, check_envelope
 from quri_console.localnet.interference import Interference
 from quri_console.localnet.messages import Reject, Rejection, Reply
@@ -126,7 +126,10 @@ class HttpInterface:
     async def _call(self, arrival: Arrival) -> Response:
         if arrival.of_subnet:
             return _rejection(_only_subnet_admins(arrival.request.method), arrival.version)
-        record = await self._calls.accept(arrival.request, arrival.principal)
+        turned_down, certified = _turned_down(arrival.faults)
+        if turned_down is not None and not certified:
+            return _rejection(turned_down, arrival.version)
+        record = await self._calls.accept(arrival.request, arrival.principal, instead=turned_down)
         if isinstance(record, Reject):
             return _rejection(record, arrival.version)
         if arrival.version == "v2" or not await self._calls.settle(record):
@@ -145,6 +148,9 @@ class HttpInterface:
     async def _answer_query(self, arrival: Arrival) -> Reply | Reject:
         if arrival.of_subnet:
             return _only_subnet_admins(arrival.request.method)
+        turned_down, _ = _turned_down(arrival.faults)
+        if turned_down is not None:
+            return turned_down
         try:
             ingress = self._calls.ingress(arrival.request, arrival.principal)
         except Rejection as rejection:
@@ -201,6 +207,14 @@ def _rejected(reject: Reject) -> CborMap:
 def _rejection(reject: Reject, version: Version) -> Response:
     status = {} if version == "v2" else {"status": "non_replicated_rejection"}
     return _cbor({**status, **_fields(reject)})
+
+
+def _turned_down(faults: Sequence[Action]) -> tuple[Reject | None, bool]:
+    """What a fault answers instead of the network, and whether that is certified."""
+    for fault in faults:
+        if isinstance(fault, RejectCall):
+            return Reject(fault.code, fault.message, fault.error_code), fault.certified
+    return None, False
 
 
 def _only_subnet_admins(method: str) -> Reject:

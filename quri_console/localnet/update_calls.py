@@ -35,8 +35,13 @@ class UpdateCalls:
         self._running: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
 
-    async def accept(self, request: CheckedRequest, effective_canister: bytes) -> RequestRecord | Reject:
-        """The record of the call, new or known; or why the network refuses to take it."""
+    async def accept(
+        self, request: CheckedRequest, effective_canister: bytes, *, instead: Reject | None = None
+    ) -> RequestRecord | Reject:
+        """The record of the call, new or known; or why the network refuses to take it.
+
+        `instead` is the answer of a new call that is taken in but not executed.
+        """
         known = self._history.find(request.request_id)
         if known is not None and known.effective_canister != effective_canister:
             raise RequestRefused(
@@ -53,7 +58,7 @@ class UpdateCalls:
             return reject
         # The same request may have been accepted while this one was being inspected.
         known = self._history.find(request.request_id)
-        return known or self._begin(request, ingress)
+        return known or self._begin(request, ingress, instead)
 
     def ingress(self, request: CheckedRequest, effective_canister: bytes) -> Ingress:
         """The message for the execution side; raises RequestRefused where the route names another canister.
@@ -74,8 +79,11 @@ class UpdateCalls:
             )
         return ingress
 
-    def _begin(self, request: CheckedRequest, ingress: Ingress) -> RequestRecord:
+    def _begin(self, request: CheckedRequest, ingress: Ingress, instead: Reject | None) -> RequestRecord:
         record = self._history.receive(request, ingress.effective_canister)
+        if instead is not None:
+            self._history.finish(record, instead)
+            return record
         task = asyncio.create_task(self._execute(record, ingress))
         self._running.add(task)
         task.add_done_callback(self._running.discard)

@@ -15,8 +15,7 @@ from quri_console.units import format_duration
 MAX_LINES = 20
 
 _PROGRAM = "quri-console"
-# the official client's, until this tool has commands of its own for them
-_TOP_UP, _START = "icp canister top-up {subject} --amount 1T", "icp canister start {subject}"
+_TOP_UP, _START = f"{_PROGRAM} topup {{name}} 2T", f"{_PROGRAM} start {{name}}"
 _DOCTOR = f"{_PROGRAM} doctor"
 _BURN = f"{_PROGRAM} burn {{name}}"
 _HISTORY = f"{_PROGRAM} history {{name}} --since 2d"
@@ -32,8 +31,8 @@ ACTIONS: dict[Rule, str] = {
     "untrusted": _DOCTOR,
     "rejected": _DOCTOR,
     "not-authorised": _DOCTOR,
-    "deleted": f"{_PROGRAM} list",
-    "emptied": _RESTORE,
+    "deleted": f"{_PROGRAM} create {{name}} --from latest --cycles 2T --dry-run",
+    "emptied": _TOP_UP,
     "no-code": _RESTORE,
     "stopped": _START,
     "stopping": _START,
@@ -47,6 +46,7 @@ ACTIONS: dict[Rule, str] = {
     "controllers-changed": _COMPARE,
     "module-changed": _COMPARE,
     "backup-overdue": f"{_PROGRAM} backup {{name}}",
+    "not-ready": f"{_PROGRAM} ready {{name}}",
     "snapshot-slots": _STATUS,
     "clock-skew": _DOCTOR,
     "burn-anomaly": _BURN,

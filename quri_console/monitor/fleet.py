@@ -15,6 +15,8 @@ RunStatus = Literal["running", "stopping", "stopped"]
 
 # How a value was obtained; "" before the first sample.
 Origin = Literal["query", "update", "public", "blackhole", "imported", ""]
+AlertMark = Literal["firing", "acked", "silenced", "pending", ""]
+"""The most urgent that is true of a canister's alerts; "" when it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,20 @@ class CanisterView:
     """What its snapshots on chain take, which it pays for."""
     empty_seconds: float | None = None
     """Time to no cycles at all at the pessimistic burn."""
+    interval_seconds: float = 60.0
+    """Between two looks at it."""
+    group: str = ""
+    """The configured group that it belongs to; empty for none."""
+    module_changed_at_ns: int | None = None
+    """When its module was last seen to have changed, within a day."""
+    verified_at_ns: int | None = None
+    """When the newest copy was taken that somebody read again and found whole."""
+    ready: bool | None = None
+    """Whether it could be restored when somebody last asked, which was at `ready_at_ns`; None: nobody asked."""
+    ready_at_ns: int | None = None
+    alert: AlertMark = ""
+    settings: str | None = None
+    """Its settings as JSON, as the newest answer told them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,8 @@ class FleetStatus:
     notice: str = ""
     """What the reader should know about the picture itself, such as why there was no round."""
     payers: tuple[PayerView, ...] = ()
+    next_round_ns: int | None = None
+    """When the next round begins, said only while nobody answers and rounds therefore come more seldom."""
 
     def canister(self, canister_id: str) -> CanisterView | None:
         """The canister of that id."""

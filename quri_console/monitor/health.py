@@ -52,6 +52,8 @@ class Evidence:
     anomaly: str = ""
     snapshots: int | None = None
     """How many are on chain, None where nobody asked."""
+    not_ready: str = ""
+    """Why it could not be restored when somebody last looked; empty when it could."""
 
 
 def judge(evidence: Evidence, thresholds: Thresholds) -> Health:
@@ -77,6 +79,8 @@ def _findings(evidence: Evidence, thresholds: Thresholds) -> Iterator[Finding]:
     yield from _attempt(evidence.attempt)
     yield from _events(evidence)
     yield from _backup(evidence)
+    if evidence.not_ready:
+        yield Finding("not-ready", "warning", words.not_ready(evidence.not_ready))
     reading = evidence.reading
     if reading is None:
         return

@@ -31,6 +31,7 @@ Rule = Literal[
     "controllers-changed",
     "module-changed",
     "backup-overdue",
+    "not-ready",
     "snapshot-slots",
     "clock-skew",
     "burn-anomaly",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.config import CanisterConfig, Config, NetworkConfig
 from quri_console.history import Sample
 from quri_console.history.events import Event
 from quri_console.monitor.burn import estimate_burn, runway
-from quri_console.monitor.fleet import CanisterView, FleetStatus
+from quri_console.monitor.fleet import AlertMark, CanisterView, FleetStatus
 from quri_console.monitor.health import Evidence, judge
 from quri_console.monitor.windows import Segment, segments_of_series
 from quri_console.units import DAY_SECONDS
@@ -40,6 +40,13 @@ class Seen:
     memory_day_ago: Mapping[str, int] = field(default_factory=dict)
     anomalies: Mapping[str, str] = field(default_factory=dict)
     snapshots: Mapping[str, int] = field(default_factory=dict)
+    not_ready: Mapping[str, str] = field(default_factory=dict)
+    """Why canisters could not be restored when somebody last looked."""
+    readiness: Mapping[str, tuple[bool, int]] = field(default_factory=dict)
+    """Whether canisters could be restored when somebody last looked, and when that was (ns since 1970)."""
+    verified: Mapping[str, int] = field(default_factory=dict)
+    """When the newest copy of each was taken (ns since 1970) that was read again and found whole."""
+    alerts: Mapping[str, AlertMark] = field(default_factory=dict)
 
 
 def fleet_picture(
@@ -56,7 +63,11 @@ def fleet_picture(
     `backups` is the time of each canister's newest backup in ns, None where there is no repository that could be read.
     """
     interval = config.monitor.interval_seconds
-    views = tuple(_view(canister, network, seen, backups, now_ns) for canister in config.canisters)
+    groups = {name: group.name for group in config.groups for name in group.canisters}
+    views = tuple(
+        _with_marks(_view(canister, network, seen, backups, now_ns), canister, groups, seen)
+        for canister in config.canisters
+    )
     return FleetStatus(network.name, network.production, now_ns, interval, views, notice)
 
 
@@ -92,6 +103,7 @@ def _view(
         backup_age_seconds=canister.backup_age_seconds,
         anomaly=seen.anomalies.get(canister.id, ""),
         snapshots=seen.snapshots.get(canister.id),
+        not_ready=seen.not_ready.get(canister.id, ""),
     )
     return CanisterView(
         name=canister.name,
@@ -123,6 +135,24 @@ def _view(
         burn_is_idle_only=burn.idle_only if burn else False,
         snapshot_bytes=reading.snapshot_bytes if reading else None,
         empty_seconds=left.to_empty_seconds,
+    )
+
+
+def _with_marks(view: CanisterView, canister: CanisterConfig, groups: Mapping[str, str], seen: Seen) -> CanisterView:
+    """The picture with what tables show beside the newest reading."""
+    answer = seen.answers.get(canister.id)
+    ready, ready_at_ns = seen.readiness.get(canister.id, (None, None))
+    changes = (event.at_ns for event in seen.events.get(canister.id, ()) if event.kind == "module-changed")
+    return replace(
+        view,
+        interval_seconds=canister.interval_seconds,
+        group=groups.get(canister.name, ""),
+        module_changed_at_ns=max(changes, default=None),
+        verified_at_ns=seen.verified.get(canister.id),
+        ready=ready,
+        ready_at_ns=ready_at_ns,
+        alert=seen.alerts.get(canister.id, ""),
+        settings=answer.settings if answer else None,
     )
 
 

@@ -79,6 +79,11 @@ def backup_overdue(age_seconds: float, allowed_seconds: float) -> str:
     return f"newest backup is {format_duration(age_seconds)} old, more than {format_duration(allowed_seconds)}"
 
 
+def not_ready(why: str) -> str:
+    """It could not be restored when somebody last looked."""
+    return f"not ready for a restore: {why}"
+
+
 def snapshot_slots(count: int, most: int) -> str:
     """No further snapshot can be taken."""
     return f"{count} of {most} snapshots on chain: none can be taken before one is deleted"

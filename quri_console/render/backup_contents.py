@@ -102,7 +102,10 @@ def _marks(stands: Standing, forgotten_at: datetime | None) -> Iterator[tuple[st
     if stands.damaged_at is not None:
         yield "found damaged", f"{stands.damaged_at.strftime(_TIME)}; `quri-console verify` names the places"
     if stands.rehearsed_at is not None:
-        yield "rehearsed", stands.rehearsed_at.strftime(_TIME)
+        verdict = "" if stands.rehearsal is None else f": {stands.rehearsal}"
+        yield "rehearsed", f"{stands.rehearsed_at.strftime(_TIME)}{verdict}"
+        for one in stands.rehearsed:
+            yield f"rehearsed {one.name}", f"{one.verdict}: {one.reason}" if one.reason else one.verdict
     if stands.pinned:
         until = "for good" if stands.pinned_until is None else f"until {stands.pinned_until.strftime(_TIME)}"
         yield "pinned", f"{until}: {stands.pin_reason}" if stands.pin_reason else until

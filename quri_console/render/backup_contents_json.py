@@ -40,6 +40,11 @@ def contents_json(look: BackupLook) -> dict[str, Any]:
             "verified_at": _iso(stands.verified_at),
             "damaged_at": _iso(stands.damaged_at),
             "rehearsed_at": _iso(stands.rehearsed_at),
+            "rehearsal": stands.rehearsal,
+            "rehearsed": [
+                {"id": one.identifier, "name": one.name, "verdict": one.verdict, "reason": one.reason or None}
+                for one in stands.rehearsed
+            ],
             "pinned": stands.pinned,
             "pin_reason": stands.pin_reason,
             "pinned_until": _iso(stands.pinned_until),

@@ -41,6 +41,11 @@ _GAP = 2
 _NARROWEST_CELL = 16
 _UNKNOWN = "–"
 _SHOWN_NAMES = 6
+_REHEARSAL_WORDS: dict[str | None, str] = {
+    "partly passed": "partly rehearsed",
+    "failed": "rehearsal failed",
+    "not rehearsable": "not rehearsable",
+}
 
 
 def backup_row(backup: BackupSummary, now_ns: int) -> tuple[tuple[str, Role], ...]:
@@ -112,7 +117,7 @@ def marks_of(backup: BackupSummary) -> Iterator[str]:
     stands = backup.standing
     words = {
         "verified": stands.verified_at is not None,
-        "rehearsed": stands.rehearsed_at is not None,
+        _REHEARSAL_WORDS.get(stands.rehearsal, "rehearsed"): stands.rehearsed_at is not None,
         "pinned": stands.pinned,
         "held": stands.held,
         "forgotten": backup.forgotten_at is not None,
@@ -202,6 +207,7 @@ def backup_json(backup: BackupSummary) -> dict[str, Any]:
         "verified_at": _time(stands.verified_at),
         "damaged_at": _time(stands.damaged_at),
         "rehearsed_at": _time(stands.rehearsed_at),
+        "rehearsal": stands.rehearsal,
         "pinned": stands.pinned,
         "pin_reason": stands.pin_reason,
         "pinned_until": _time(stands.pinned_until),

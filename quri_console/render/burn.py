@@ -45,7 +45,7 @@ def burn_sentences(burn: CanisterBurn) -> Iterator[str]:
             f"of the last {found.backtests} forecasts {found.inside} fell inside{widened})"
         )
     else:
-        yield f"no interval yet: {found.reason}"
+        yield found.reason
     if burn.causes is not None:
         yield f"burnt for {burn.causes.text}"
     if burn.anomaly:

@@ -1,75 +1,65 @@
-"""The selected canister and the banner above the fleet, as spans of text with a role each."""
+"""The selected canister, as spans of text with a role each."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from quri_console.clock import NANOSECONDS_PER_SECOND
-from quri_console.monitor.fleet import CanisterView, FleetStatus
-from quri_console.monitor.rules import HealthLevel
-from quri_console.render.ages import age_seconds, utc_text
+from quri_console.monitor.fleet import CanisterView
+from quri_console.render.ages import age_seconds, short_age
+from quri_console.render.cycles_words import runway_sentence
 from quri_console.render.escape import escape
+from quri_console.render.fleet_more import more_lines
+from quri_console.render.fleet_words import is_old, module_changed, snapshots_words, stepped_age
 from quri_console.render.spans import Line, Span
 from quri_console.render.spark import spark
-from quri_console.render.table import SPARK_SECONDS, health_role
-from quri_console.units import format_bytes, format_cycles, format_duration
+from quri_console.render.table import LONGEST_NAME, SPARK_SECONDS, health_role
+from quri_console.render.zone import moment_text
+from quri_console.units import format_bytes, format_duration
+
+if TYPE_CHECKING:
+    from quri_console.monitor.canister_facts import CanisterFacts
 
 MANY_SAMPLES = 120
 """From here on a day is drawn as a day; the longest spark line in cells, too."""
+LONGEST_REASON = 600
 
-_LEVELS: tuple[HealthLevel, ...] = ("critical", "warning", "unknown", "ok")
 _LEVEL_WORDS = {"critical": "critical", "warning": "warning", "unknown": "unknown", "ok": "healthy"}
 
 
-def banner_spans(
-    fleet: FleetStatus | None, now_ns: int, *, network: str, production: bool, read_only: bool
-) -> tuple[Span, ...]:
-    """The line above everything: network, badges, how many canisters are how, age of the picture."""
-    spans = [Span(" quri-console ", "muted"), Span(f" {escape(network)} ", "title")]
-    if production:
-        spans.append(Span(" PRODUCTION ", "production"))
-    if read_only:
-        spans.append(Span(" READ-ONLY ", "status-warning"))
-    if fleet is None:
-        return (*spans, Span(" reading the history …", "muted"))
-    counts = {level: sum(view.health.level == level for view in fleet.canisters) for level in _LEVELS}
-    spans += [Span(f" {counts[level]} {_LEVEL_WORDS[level]}", health_role(level)) for level in _LEVELS if counts[level]]
-    spans.append(Span(f" · {_freshness(fleet, now_ns)} · UTC", "muted"))
-    if fleet.notice:
-        spans.append(Span(f" · {escape(fleet.notice)}", "status-warning"))
-    return tuple(spans)
+def detail_lines(
+    view: CanisterView | None, now_ns: int, *, width: int, facts: CanisterFacts | None = None, long: bool = False
+) -> tuple[Line, ...]:
+    """What stands beside the table about one canister; every value says its age and origin where that matters.
 
-
-def _freshness(fleet: FleetStatus, now_ns: int) -> str:
-    sampled = [view.sampled_at_ns for view in fleet.canisters if view.sampled_at_ns is not None]
-    if not sampled:
-        return "no sample yet"
-    # in whole intervals, so that the line stands still while nothing is late
-    late = int(age_seconds(max(sampled), now_ns) // fleet.interval_seconds)
-    if late == 0:
-        return f"polled every {format_duration(fleet.interval_seconds)}"
-    return f"last answer {format_duration(late * fleet.interval_seconds)} ago or more"
-
-
-def detail_lines(view: CanisterView | None, now_ns: int, *, width: int) -> tuple[Line, ...]:
-    """What stands beside the table about one canister; every value says its age and origin where that matters."""
+    `facts` is what was read of it beyond the picture, None while that is not there; `long` shows all of it.
+    """
     if view is None:
         return ((Span("No canister is selected.", "muted"),),)
-    lines = [
+    level = view.health.level
+    burn = facts.burn if facts is not None else None
+    lines: list[Line] = [
         (
-            Span(escape(view.name), "title"),
+            Span(escape(view.name, limit=LONGEST_NAME), "title"),
             Span(f"  {view.canister_id}  ", "muted"),
-            Span(_LEVEL_WORDS[view.health.level], health_role(view.health.level)),
+            Span(_LEVEL_WORDS[level], health_role(level)),
         ),
-        (Span(burn_sentence(view)),),
+        (Span(f"{_capital(runway_sentence(view, burn, now_ns))}."),),
         (Span(_cycles_line(view, now_ns, width), "spark"),),
     ]
-    lines += [(Span(f"• {escape(reason)}", health_role(view.health.level)),) for reason in view.health.reasons]
-    snapshots = snapshots_words(view)
-    if snapshots:
-        lines.append((Span(f"{snapshots}."),))
-    lines.append((Span(_origin_sentence(view, now_ns), "stale" if view.stale else "muted"),))
-    if view.module_hash is not None:
-        lines.append((Span(f"module {view.module_hash.hex()}", "muted"),))
+    lines += [
+        (Span(f"• {escape(reason, limit=LONGEST_REASON)}", health_role(level)),) for reason in view.health.reasons
+    ]
+    lines += _safety_lines(view, now_ns)
+    lines.append((Span(_origin_sentence(view, now_ns), "stale" if is_old(view, now_ns) else "muted"),))
+    if long:
+        lines += more_lines(view, facts, now_ns)
     return tuple(lines)
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _cycles_line(view: CanisterView, now_ns: int, width: int) -> str:
@@ -86,42 +76,50 @@ def _cycles_line(view: CanisterView, now_ns: int, width: int) -> str:
     )
 
 
-def burn_sentence(view: CanisterView) -> str:
-    """How long the cycles last, in words: `492 B cycles, burning ≈ 12 B a day, frozen in ≈ 38 d`."""
-    if view.sampled_at_ns is None:
-        return "Cycles are not known: no sample has been taken yet."
-    if view.cycles is None:
-        return "Cycles are not known: only a controller or a viewer may read them."
-    sentence = f"{format_cycles(view.cycles)} cycles"
-    if view.burn_per_day:
-        sentence += f", burning ≈ {format_cycles(round(view.burn_per_day))} a day"
-    if view.runway_seconds is not None:
-        frozen = view.runway_seconds <= 0
-        sentence += ", frozen now" if frozen else f", frozen in ≈ {format_duration(view.runway_seconds)}"
+def _safety_lines(view: CanisterView, now_ns: int) -> Iterator[Line]:
+    """Backups, snapshots, alerts and memory: one line of what there is to fall back on."""
+    parts = [Span(_backup_words(view, now_ns), "" if view.verified_at_ns is not None else "status-warning")]
+    if view.ready is not None:
+        asked = short_age(view.ready_at_ns, now_ns)
+        ready = f"ready to be restored {asked} ago" if view.ready else f"NOT ready to be restored {asked} ago"
+        parts.append(Span(ready, "" if view.ready else "status-critical"))
+    if view.alert:
+        parts.append(Span(f"alert {view.alert}", "status-critical" if view.alert == "firing" else "muted"))
     if view.memory_bytes is not None:
-        sentence += f"; {format_bytes(view.memory_bytes)} of memory"
-    return sentence + "."
+        parts.append(Span(f"{format_bytes(view.memory_bytes)} of memory"))
+    if snapshots := snapshots_words(view):
+        parts.append(Span(snapshots))
+    if module_changed(view, now_ns):
+        parts.append(Span(f"module changed {short_age(view.module_changed_at_ns, now_ns)} ago", "delta-changed"))
+    yield tuple(piece for number, part in enumerate(parts) for piece in ((Span("; "), part) if number else (part,)))
 
 
-def snapshots_words(view: CanisterView) -> str:
-    """What a canister's snapshots on chain take, which it pays for as for memory; empty without any."""
-    # not every picture of a canister knows it
-    size: int | None = getattr(view, "snapshot_bytes", None)
-    return f"{format_bytes(size)} of snapshots on chain" if size else ""
+def _backup_words(view: CanisterView, now_ns: int) -> str:
+    newest, verified = view.last_backup_at_ns, view.verified_at_ns
+    if newest is None:
+        return "No backup"
+    age = stepped_age(newest, now_ns)
+    if verified is None:
+        return f"Newest backup {age} old, none verified"
+    if verified == newest:
+        return f"Newest backup {age} old, verified"
+    return f"Newest backup {age} old, newest verified {stepped_age(verified, now_ns)}"
 
 
 def _origin_sentence(view: CanisterView, now_ns: int) -> str:
     if view.sampled_at_ns is None:
-        return escape(view.error) if view.error else "Never sampled."
+        return escape(view.error, limit=LONGEST_REASON) if view.error else "Never sampled."
     origin = {
         "query": "a query signed by a node",
         "update": "a certified update call",
         "public": "the public state tree",
+        "blackhole": "the blackhole canister",
+        "imported": "an imported history",
         "": "an unrecorded source",
     }[view.origin]
-    sentence = f"Sampled {utc_text(view.sampled_at_ns)} from {origin}"
-    if not view.stale:
+    sentence = f"Sampled {moment_text(view.sampled_at_ns)} from {origin}"
+    if not is_old(view, now_ns):
         return sentence + "."
     age = format_duration(age_seconds(view.sampled_at_ns, now_ns))
-    error = f" {escape(view.error)}" if view.error else ""
+    error = f" {escape(view.error, limit=LONGEST_REASON)}" if view.error else ""
     return f"STALE, {age} old: {sentence}.{error}"

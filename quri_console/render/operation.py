@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from quri_console.effects.operation_summary import safety_kept_until_ns
 from quri_console.errors import QuriError
 from quri_console.progress import ProgressEvent
+from quri_console.render.ages import utc_text
 from quri_console.render.escape import escape
 from quri_console.render.spans import Line, Span
 from quri_console.units import format_bytes
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from quri_console.effects.operation_files import Outcome
 
 SHOWN_PHASES = 12
+PAUSED = "paused"
 
 
 def progress_line(event: ProgressEvent) -> str:
@@ -54,11 +57,14 @@ def operation_lines(
         (Span(f"Operation {escape(operation_id)}", "title"),),
         *((Span(f"  • {progress_line(event)}"),) for event in phases[-shown:]),
         (),
-        *(_running() if outcome is None else _ended(operation_id, outcome)),
+        *(_running(phases) if outcome is None else _ended(operation_id, outcome)),
     )
 
 
-def _running() -> tuple[Line, ...]:
+def _running(phases: Sequence[ProgressEvent]) -> tuple[Line, ...]:
+    if phases and phases[-1].phase == PAUSED:
+        words = "Nothing is stopped yet. g goes on and stops the canister; A ends it and leaves everything as it is."
+        return ((Span(words, "title"),),)
     return ((Span("It runs in a process of its own: Esc leaves this page, and it goes on.", "muted"),),)
 
 
@@ -73,18 +79,25 @@ def result_lines(operation_id: str, outcome: Outcome) -> tuple[Line, ...]:
     if (down := outcome.result.get("downtime_seconds")) is not None:
         lines.append((Span(f"It was down for {escape(str(down))} s."),))
     # a rollback says it in its first sentence
-    if (state := outcome.result.get("state")) is not None and str(state) not in outcome.what:
+    # of a backup it is the set's own state, not a canister's
+    of_backup = "backup" in outcome.result
+    if (state := outcome.result.get("state")) is not None and not of_backup and str(state) not in outcome.what:
         lines.append((Span(f"It has {escape(str(state))}."),))
     if (status := outcome.result.get("status")) is not None:
         lines.append((Span(f"It is {escape(str(status))} now."),))
     if (health := outcome.result.get("health")) is not None:
         lines.append((Span(f"Health query: {escape(str(health))}"),))
+    for member in outcome.result.get("members", ()):
+        told = f"{member.get('name')}: {member.get('status')}, down for {member.get('downtime_seconds')} s"
+        lines.append((Span(escape(told)),))
     lines += [(Span(escape(str(note)), "status-warning"),) for note in outcome.result.get("notes", ())]
     return (*lines, *_way_back(operation_id, outcome))
 
 
 def undo_command(operation_id: str, outcome: Outcome) -> str | None:
     """The command that takes a finished restore or rollback back; None where there is no way back."""
+    if outcome.result.get("settings_undo"):
+        return f"quri-console rollback {operation_id}"
     replaced = outcome.result.get("source") or outcome.result.get("rolled_back")
     return f"quri-console rollback {operation_id}" if replaced and outcome.result.get("safety_snapshot") else None
 
@@ -93,16 +106,27 @@ def _way_back(operation_id: str, outcome: Outcome) -> tuple[Line, ...]:
     command = undo_command(operation_id, outcome)
     if command is None:
         if outcome.result.get("source"):
-            return ((Span("There is no way back, and none is needed: it had no module before.", "muted"),),)
+            return (
+                (
+                    Span(
+                        "There is no way back: no safety snapshot was taken (it had no module, or you skipped it).",
+                        "muted",
+                    ),
+                ),
+            )
         return ()
-    canister, snapshot = outcome.result.get("canister"), outcome.result["safety_snapshot"]
+    if outcome.result.get("settings_undo"):
+        return ((Span(f"To undo it: {escape(command)}"),),)
+    name, snapshot = outcome.result.get("name"), outcome.result["safety_snapshot"]
+    until = utc_text(safety_kept_until_ns(outcome.finished_at_ns))
     lines: list[Line] = [
         (Span(f"To undo it: {escape(command)}"),),
-        (Span("Its safety snapshot is kept on chain until you roll back or delete it.", "muted"),),
+        (Span("Its safety snapshot is kept on chain until you roll back or delete it;", "muted"),),
+        (Span(f"`quri-console snapshots clean` deletes it after {until}.", "muted"),),
         (Span("It costs cycles meanwhile; a canister that runs out of cycles loses it.", "muted"),),
     ]
-    if canister is not None:
-        delete = f"icp canister snapshot delete {escape(str(canister))} {escape(str(snapshot))}"
+    if name is not None:
+        delete = f"quri-console snapshots delete {escape(str(name))} {escape(str(snapshot))}"
         lines.append((Span(f"To delete it: {delete}", "muted"),))
     return tuple(lines)
 

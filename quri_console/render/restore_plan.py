@@ -10,6 +10,7 @@ from quri_console.render.spans import Line, Span
 from quri_console.units import format_bytes, format_cycles, format_duration
 
 if TYPE_CHECKING:
+    from quri_console.restore.group_plan import GroupPlan
     from quri_console.restore.plan import Check, Difference, RestorePlan, Step
 
 
@@ -25,13 +26,15 @@ def restore_plan_lines(plan: RestorePlan, *, titled: bool = True) -> tuple[Line,
         _heading("What does not come back"),
         *((Span(f"  • {escape(sentence)}"),) for sentence in plan.not_coming_back),
         (),
-        _heading("Difference (backup → live)"),
+        _heading(f"Difference ({plan.source.kind} → live)"),
         *(_difference(difference) for difference in plan.differences),
+        *_newest_copy(plan),
         *_not_compared(plan),
         (),
         _heading("Steps"),
         *(_step(number, step) for number, step in enumerate(plan.steps, 1)),
         *_bill(plan),
+        *_offers(plan),
         (),
         _heading("Checks"),
         *(line for check in plan.checks for line in _check(check)),
@@ -50,20 +53,70 @@ def _title(plan: RestorePlan) -> Line:
 def _summary(plan: RestorePlan) -> tuple[Line, ...]:
     source = plan.source
     age = format_duration(age_seconds(source.taken_at_ns, plan.made_at_ns))
-    down = f"down for ≈ {format_duration(plan.downtime_seconds)}" if plan.downtime_seconds else "no downtime"
-    takes = f"≈ {format_duration(plan.duration_seconds)} in all, {down}"
-    kept = "a safety snapshot, kept on chain until you roll back or delete it"
-    way_back = kept if plan.safety_snapshot else "none needed: it has no module now"
     return (
         (Span("  from      "), Span(f"{age} old", "title"), Span(f", taken {utc_text(source.taken_at_ns)}")),
         (Span("  lost      "), Span(f"whatever was written in the last {age}", "status-warning")),
-        (Span(f"  takes     {takes}; ≈ {format_cycles(plan.cycles)} cycles"),),
-        (Span(f"  way back  {way_back}"),),
+        (Span(f"  takes     {_takes(plan)}; ≈ {format_cycles(plan.cycles)} cycles"),),
+        (Span(f"  way back  {_way_back(plan)}"),),
+        *((Span("  warning   "), Span(escape(warning), "status-warning")) for warning in plan.warnings),
         *_verdict(plan),
-        (Span(f"  canister  {plan.canister.to_str()}, {plan.live.status}", "muted"),),
-        (Span(f"  backup    {escape(source.label)}", "muted"),),
-        (Span(f"  plan      {plan.hash[:16]}, made {utc_text(plan.made_at_ns)}", "muted"),),
+        (Span(f"  canister  {plan.canister.to_str()}, {plan.live.status}; {_afterwards(plan)}", "muted"),),
+        (Span(f"  {source.kind:<8}  {escape(source.label)}", "muted"),),
+        (Span(f"  plan      {plan.hash[:16]}, made {utc_text(plan.made_at_ns)}{_expiry(plan)}", "muted"),),
     )
+
+
+def _takes(plan: RestorePlan) -> str:
+    whole = _range(plan.duration_seconds, plan.duration_high_seconds)
+    if not plan.downtime_seconds:
+        return f"≈ {whole} in all, no downtime"
+    return f"≈ {whole} in all, down for ≈ {_range(plan.downtime_seconds, plan.downtime_high_seconds)}"
+
+
+def _range(low: int, high: int) -> str:
+    return format_duration(low) if high <= low else f"{format_duration(low)} to {format_duration(high)}"
+
+
+def _way_back(plan: RestorePlan) -> str:
+    if plan.safety_snapshot:
+        return "a safety snapshot, kept on chain until you roll back or delete it"
+    if plan.no_safety_reason and plan.live.module_hash is not None:
+        return f"NONE, as asked: {escape(plan.no_safety_reason)}"
+    return "none needed: it has no module now"
+
+
+def _afterwards(plan: RestorePlan) -> str:
+    if plan.start_after is None:
+        return "afterwards as it is now"
+    return "started afterwards" if plan.start_after else "left stopped"
+
+
+def _expiry(plan: RestorePlan) -> str:
+    return f", valid until {utc_text(plan.expires_at_ns)}" if plan.expires_at_ns else ""
+
+
+def _newest_copy(plan: RestorePlan) -> tuple[Line, ...]:
+    copy = plan.newest_copy
+    if copy is None:
+        text = "No copy of the canister is held here, so what changed since cannot be told."
+        return ((), _heading("Changed since"), (Span(f"  {text}", "muted"),))
+    age = format_duration(age_seconds(copy.taken_at_ns, plan.made_at_ns))
+    if copy.is_source:
+        text = f"This is the newest copy that we hold ({age} old): what changed since is not known."
+        return ((), _heading("Changed since"), (Span(f"  {text}", "muted"),))
+    newer = copy.taken_at_ns >= plan.source.taken_at_ns
+    title = "Changed since, up to" if newer else "Compared with the newest copy, which is older:"
+    heading: Line = (Span(f"{title} {escape(copy.label)} ", "title"), Span(f"({age} old)", "muted"))
+    return ((), heading, *((Span(f"  • {escape(change)}"),) for change in copy.changes))
+
+
+def _offers(plan: RestorePlan) -> tuple[Line, ...]:
+    lines: list[Line] = []
+    for offer in plan.offers:
+        lines += [(), (Span(f"  {escape(offer.text)}", "status-warning"),)]
+        if offer.command:
+            lines.append((Span(f"    {escape(offer.command)}"),))
+    return tuple(lines)
 
 
 def _verdict(plan: RestorePlan) -> tuple[Line, ...]:
@@ -109,6 +162,8 @@ def _step(number: int, step: Step) -> Line:
 def _bill(plan: RestorePlan) -> tuple[Line, ...]:
     source = plan.source
     sent = f"{format_bytes(source.sent_bytes)} sent, {format_bytes(source.skipped_bytes)} of zeroes skipped"
+    if source.kind == "snapshot":
+        sent = "nothing is sent, the snapshot is on chain"
     lines = [f"  Bill ≈ {format_cycles(plan.cycles)} cycles; {sent}."]
     if plan.balances:
         last = plan.balances[-1]
@@ -126,3 +181,25 @@ def _check(check: Check) -> tuple[Line, ...]:
     if check.passed or not check.next_step:
         return (line,)
     return (line, (Span(f"          {escape(check.next_step)}", "status-warning"),))
+
+
+def group_plan_lines(plan: GroupPlan) -> tuple[Line, ...]:
+    """The plan of a group: what concerns all members first, then each of them whole."""
+    badge = (Span(" PRODUCTION ", "production"),) if plan.production else ()
+    names = ", ".join(escape(member.name) for member in plan.members)
+    failed, count = plan.failed_checks, sum(len(member.checks) for member in plan.members)
+    verdict = Span(f"all {count} passed", "status-ok")
+    if failed:
+        verdict = Span(f"{len(failed)} of {count} FAILED, see below", "status-critical")
+    lines: list[Line] = [
+        (Span(f"Restore the group {escape(plan.name)} on {escape(plan.network)}", "title"), *badge),
+        (Span(f"  canisters {names}"),),
+        (Span("  order     each step for all of them before the next; started in this order"),),
+        (Span(f"  takes     ≈ {format_cycles(plan.cycles)} cycles in all"),),
+        (Span("  way back  all of them are rolled back when one fails"),),
+        (Span("  checks    "), verdict),
+        (Span(f"  plan      {plan.hash[:16]}, made {utc_text(plan.made_at_ns)}", "muted"),),
+    ]
+    for member in plan.members:
+        lines += [(), *restore_plan_lines(member)]
+    return tuple(lines)

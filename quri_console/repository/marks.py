@@ -20,7 +20,7 @@ MarkKind = Literal["pin", "unpin", "hold", "release", "verification", "rehearsal
 @dataclass(frozen=True, slots=True)
 class Mark:
     """One mark. `fields` are those of its kind: `reason` and `expires_at` of a pin, `ok`, `scope` and `folders` of a
-    verification."""
+    verification, `verdict`, `with_state` and `canisters` of a rehearsal."""
 
     set_name: str
     at: datetime
@@ -66,6 +66,22 @@ def read_marks(backend: Backend, name: str) -> tuple[tuple[Mark, ...], tuple[str
     return tuple(sorted(marks, key=lambda mark: mark.at)), tuple(damaged)
 
 
+Rehearsal = Literal["passed", "partly passed", "failed", "not rehearsable"]
+"""What the rehearsals of a set come to: `partly passed` where some of it was not rehearsed, or could not be."""
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsedItem:
+    """The newest rehearsal of one item of a set; `identifier` and `name` are the marker's own, `reason` untrusted."""
+
+    identifier: str
+    name: str
+    verdict: str
+    """`passed`, `failed` or `not rehearsable`."""
+    reason: str
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What the marks of a set come to now."""
@@ -81,6 +97,13 @@ class Standing:
     damaged_at: datetime | None = None
     """When it was last found damaged, unless it was found whole since."""
     rehearsed_at: datetime | None = None
+    """When some of it was last rehearsed, whatever came of it."""
+    rehearsal: Rehearsal | None = None
+    rehearsed: tuple[RehearsedItem, ...] = ()
+
+    def rehearsal_of(self, identifier: str) -> RehearsedItem | None:
+        """The newest rehearsal of one item, which a mark calls so."""
+        return next((item for item in self.rehearsed if item.identifier == identifier), None)
 
 
 def standing(marks: tuple[Mark, ...], unreadable: tuple[str, ...], now: datetime) -> Standing:
@@ -94,7 +117,8 @@ def standing(marks: tuple[Mark, ...], unreadable: tuple[str, ...], now: datetime
     checks = [mark for mark in marks if mark.kind == "verification"]
     newest = checks[-1] if checks else None
     whole = [mark for mark in checks if mark.fields.get("ok") is True and mark.fields.get("scope") == "data"]
-    rehearsals = [mark.at for mark in marks if mark.kind == "rehearsal"]
+    rehearsals = [mark for mark in marks if mark.kind == "rehearsal"]
+    rehearsed = _rehearsed(rehearsals)
     return Standing(
         pinned=pinned,
         pin_reason=str(pin.fields.get("reason", "")) if pin is not None and pinned else "",
@@ -107,8 +131,35 @@ def standing(marks: tuple[Mark, ...], unreadable: tuple[str, ...], now: datetime
         else "",
         verified_at=whole[-1].at if whole and newest is not None and newest.fields.get("ok") is True else None,
         damaged_at=newest.at if newest is not None and newest.fields.get("ok") is not True else None,
-        rehearsed_at=rehearsals[-1] if rehearsals else None,
+        rehearsed_at=rehearsals[-1].at if rehearsals else None,
+        rehearsal=_rehearsal(rehearsals, rehearsed),
+        rehearsed=rehearsed,
     )
+
+
+def _rehearsed(marks: list[Mark]) -> tuple[RehearsedItem, ...]:
+    """The newest of each item, in the order of their first."""
+    newest: dict[str, RehearsedItem] = {}
+    for mark in marks:
+        tables = mark.fields.get("canisters")
+        for table in tables if isinstance(tables, list) else ():
+            if isinstance(table, dict):
+                identifier, name, verdict, reason = (
+                    str(table.get(key, "")) for key in ("id", "name", "verdict", "reason")
+                )
+                newest[identifier] = RehearsedItem(identifier, name, verdict, reason, mark.at)
+    return tuple(newest.values())
+
+
+def _rehearsal(marks: list[Mark], items: tuple[RehearsedItem, ...]) -> Rehearsal | None:
+    verdicts = {item.verdict for item in items}
+    if "failed" in verdicts or (marks and marks[-1].fields.get("verdict") == "failed"):
+        return "failed"
+    if "passed" not in verdicts:
+        return "not rehearsable" if verdicts else None
+    expected = marks[-1].fields.get("with_state")
+    whole = verdicts == {"passed"} and isinstance(expected, int) and len(items) >= expected
+    return "passed" if whole else "partly passed"
 
 
 def _newest(marks: tuple[Mark, ...], *kinds: MarkKind) -> Mark | None:

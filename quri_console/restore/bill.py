@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from quri_console.backup.bill import snapshot_bytes, storage_cycles_per_day
 from quri_console.ic.management.types import SECONDS_PER_DAY, CanisterStatus
@@ -18,6 +19,7 @@ INGRESS_CYCLES = 1_200_000
 INGRESS_BYTE_CYCLES = 2_000
 CALL_BYTES = 400
 """Size of an envelope without what it carries."""
+SAFETY_STEP, LOAD_STEP = "safety snapshot", "load"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +98,38 @@ def balances(status: CanisterStatus, charges: Iterable[Charge]) -> tuple[Balance
     return tuple(result)
 
 
-def charges_of_restore(status: CanisterStatus, state_bytes: int, upload: Upload, *, safety: bool) -> Sequence[Charge]:
-    """The bill of a restore by upload, in the order of its steps."""
+def charges_of_restore(
+    status: CanisterStatus,
+    state_bytes: int,
+    upload: Upload | None,
+    *,
+    safety: bool,
+    settings: bool = False,
+    starts: bool = True,
+) -> Sequence[Charge]:
+    """The bill of a restore in the order of its steps; without an upload a snapshot on chain is loaded as it is."""
     live_bytes = snapshot_bytes(status)
     free = status.idle_cycles_burned_per_day == 0
     charges = [
-        Charge("make the snapshot to upload into", upload_metadata_cycles(state_bytes), state_bytes),
-        Charge("upload", upload_data_cycles(upload)),
+        *([] if upload is None else _upload_charges(state_bytes, upload)),
         Charge("stop", message_cycles()),
-        *([Charge("safety snapshot", take_cycles(live_bytes), live_bytes)] if safety else []),
-        Charge("load", load_cycles(state_bytes), state_bytes - live_bytes),
-        Charge("start and checks", 6 * message_cycles()),
-        Charge("delete the uploaded snapshot", message_cycles(), -state_bytes),
+        *([Charge(SAFETY_STEP, take_cycles(live_bytes), live_bytes)] if safety else []),
+        Charge(LOAD_STEP, load_cycles(state_bytes), state_bytes - live_bytes),
+        *([Charge("settings", message_cycles())] if settings else []),
+        # the state is looked into through a snapshot of it
+        Charge("checks and start" if starts else "checks", take_cycles(state_bytes) + 9 * message_cycles()),
+        *([] if upload is None else [Charge("delete the uploaded snapshot", message_cycles(), -state_bytes)]),
     ]
     return [Charge(c.step, 0, c.stored_bytes) for c in charges] if free else charges
+
+
+def _upload_charges(state_bytes: int, upload: Upload) -> tuple[Charge, Charge]:
+    return (
+        Charge("make the snapshot to upload into", upload_metadata_cycles(state_bytes), state_bytes),
+        Charge("upload", upload_data_cycles(upload)),
+    )
+
+
+def most_added_bytes(charges: Iterable[Charge]) -> int:
+    """How much more the canister stores at the fullest moment, in bytes."""
+    return max(0, *accumulate(charge.stored_bytes for charge in charges))

@@ -2,187 +2,203 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 
 from quri_console.clock import Clock
 from quri_console.effects.calls import LOAD_SNAPSHOT, UPLOAD_METADATA
 from quri_console.effects.perform import Effects
 from quri_console.effects.recover import recover
-from quri_console.effects.replay import attempts, snapshots_made
-from quri_console.errors import NetworkError, QuriError, RefusedBySafetyRule
-from quri_console.ic.management.read import canister_status
+from quri_console.effects.replay import DONE, attempts
+from quri_console.errors import NetworkError, QuriError
 from quri_console.ic.rejection import Rejected
 from quri_console.progress import Progress, ProgressEvent
 from quri_console.repository.store import Repository
-from quri_console.restore.health import Unhealthy, ask_health
+from quri_console.restore.drift import Vigil
+from quri_console.restore.group_plan import GroupPlan, members_of
+from quri_console.restore.keep_or_undo import judge
+from quri_console.restore.leftovers import Leftover, delete_leftovers, own_leftovers
 from quri_console.restore.plan import RestorePlan
-from quri_console.restore.sources import RestorePoint, open_point
+from quri_console.restore.report import GroupReport, RestoreReport
+from quri_console.restore.restore_source import RestoreSource, open_source
+from quri_console.restore.settings_step import require_still_controller
 from quri_console.restore.swap import NEW_STATE, RestoreFailed, Swap, SwapReport, SwapTarget
-from quri_console.restore.upload import Uploader
-from quri_console.restore.words import named
+from quri_console.restore.swap_target import Exchanged, unread_metadata
+from quri_console.restore.undoing import WayBack, state_of, unfinished
+
+__all__ = ["GroupReport", "RestoreReport", "execute", "execute_all"]
 
 REFUSED_VALUES = "IC0408"
+HOOK_NOTE = "The low-memory hook's status was sent as unknown: the network refuses the recorded one (IC0408)."
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreReport:
-    """How a restore went; `notes` are what the operator should know besides."""
-
-    canister: str
-    name: str
-    label: str
-    safety_snapshot: bytes | None
-    sent_bytes: int
-    skipped_bytes: int
-    downtime_seconds: float
-    status: str
-    health: str
-    notes: tuple[str, ...]
-
-    def result(self) -> dict[str, object]:
-        """The report as the outcome keeps it."""
-        return {
-            "canister": self.canister,
-            "name": self.name,
-            "source": self.label,
-            "state": NEW_STATE,
-            "safety_snapshot": None if self.safety_snapshot is None else self.safety_snapshot.hex(),
-            "sent_bytes": self.sent_bytes,
-            "skipped_bytes": self.skipped_bytes,
-            "downtime_seconds": round(self.downtime_seconds, 3),
-            "status": self.status,
-            "health": self.health,
-            "notes": list(self.notes),
-        }
+async def at_once() -> None:
+    """Go on without waiting for anybody."""
 
 
 async def execute(
-    plan: RestorePlan, effects: Effects, repository: Repository, *, clock: Clock, progress: Progress
+    plan: RestorePlan, effects: Effects, repository: Repository | None, *, clock: Clock, progress: Progress
 ) -> RestoreReport:
-    """Restore by upload, from the start or from where the journal says that an earlier process stopped.
-
-    Raises CorruptionError and RefusedBySafetyRule before any effect, StopTimedOut with nothing changed,
-    RestoreFailed that says in which state the canister is, EffectUndecided, Cancelled.
-    """
-    notes = list(await recover(effects))
-    point = await asyncio.to_thread(open_point, repository, plan.source.set_path, plan.canister, progress)
-    _require_same_backup(plan, point)
-    try:
-        if not any(load.may_have_happened for load in attempts(effects.journal.records, LOAD_SNAPSHOT)):
-            # asked when resumed, too: what was deployed since the plan must not be replaced unseen
-            await _require_same_canister(plan, effects)
-        swapped, hook_sent = await _upload_and_swap(plan, effects, point, clock, progress)
-    except QuriError as error:
-        await _clean_up_after(error, plan, effects)
-        raise
-    if point.stored.metadata.on_low_wasm_memory_hook_status is not None and not hook_sent:
-        notes.append("The low-memory hook's status was sent as unknown: the network refuses the recorded one (IC0408).")
-    notes.extend(await _delete_uploaded(plan, effects, progress))
-    return await _checked(plan, effects, swapped, notes, progress)
+    """Restore one canister: a group of one. Raises what `execute_all` raises."""
+    report = await execute_all(plan, effects, repository, progress=progress)
+    (member,) = report.members
+    return member
 
 
-def _require_same_backup(plan: RestorePlan, point: RestorePoint) -> None:
-    if point.manifest_sha256 != plan.source.manifest_sha256:
-        raise RefusedBySafetyRule(
-            f"backup {plan.source.label} is not the one that was planned",
-            why="its manifest has changed since",
-            next_step="Make and read a new plan.",
-        )
-
-
-async def _require_same_canister(plan: RestorePlan, effects: Effects) -> None:
-    status = await canister_status(effects.agent, plan.canister)
-    pairs = (
-        ("module", plan.live.module_hash, status.module_hash),
-        ("status", plan.live.status, status.status),
-        ("controllers", set(plan.live.controllers), set(status.settings.controllers)),
-    )
-    moved = [name for name, planned, found in pairs if planned != found]
-    if moved:
-        raise RefusedBySafetyRule(
-            f"{named(plan.name, plan.canister)} has changed since the plan was made, so nothing was done",
-            why=f"another {' and '.join(moved)}",
-            next_step="Find out who works on it, then make and read a new plan.",
-        )
-
-
-async def _upload_and_swap(
-    plan: RestorePlan, effects: Effects, point: RestorePoint, clock: Clock, progress: Progress
-) -> tuple[SwapReport, bool]:
-    """Upload and exchange; the hook's status is sent as unknown when the network turns out to refuse it."""
-    uploader = Uploader(effects, point, plan.name, progress)
-    send_hook = plan.send_hook_status and point.stored.metadata.on_low_wasm_memory_hook_status is not None
-    try:
-        return await _attempt(plan, effects, point, uploader, clock, progress, send_hook_status=send_hook), send_hook
-    except (Rejected, RestoreFailed) as error:
-        rejection = error if isinstance(error, Rejected) else error.__cause__
-        if not send_hook or not isinstance(rejection, Rejected) or rejection.error_code != REFUSED_VALUES:
-            raise
-    await _delete_uploaded(plan, effects, progress)
-    return await _attempt(plan, effects, point, uploader, clock, progress, send_hook_status=False), False
-
-
-async def _attempt(
-    plan: RestorePlan,
+async def execute_all(
+    plan: RestorePlan | GroupPlan,
     effects: Effects,
-    point: RestorePoint,
-    uploader: Uploader,
-    clock: Clock,
-    progress: Progress,
+    repository: Repository | None,
     *,
-    send_hook_status: bool,
-) -> SwapReport:
-    metadata = point.stored.metadata
-    identifier = await uploader.upload(send_hook_status=send_hook_status)
-    target = SwapTarget(
+    progress: Progress,
+    undo_if_unhealthy: bool = False,
+    recovered: Sequence[str] = (),
+    before_stop: Callable[[], Awaitable[None]] = at_once,
+) -> GroupReport:
+    """Restore all canisters of a plan, from the start or from where the journal says that an earlier process stopped.
+
+    `repository` may be None where nothing comes from one; `recovered` is what `recover` did before, for the report.
+    `before_stop` is awaited when everything that can be done while the canisters run is done.
+    Raises CorruptionError and RefusedBySafetyRule before any effect, StopTimedOut with nothing changed, RestoreFailed
+    that says in which state the canisters are, EffectUndecided, Cancelled.
+    """
+    execution = _Execution(plan, effects, progress, before_stop)
+    return await execution.run(repository, recovered, undo_if_unhealthy=undo_if_unhealthy)
+
+
+class _Execution:
+    def __init__(
+        self,
+        plan: RestorePlan | GroupPlan,
+        effects: Effects,
+        progress: Progress,
+        before_stop: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._plans = members_of(plan)
+        self._effects = effects
+        self._progress = progress
+        self._before_stop = before_stop
+        self._sources: tuple[RestoreSource, ...] = ()
+        self._targets: tuple[SwapTarget, ...] = ()
+
+    async def run(
+        self, repository: Repository | None, recovered: Sequence[str], *, undo_if_unhealthy: bool
+    ) -> GroupReport:
+        notes = [*recovered, *await recover(self._effects)]
+        await self._finish_way_back()
+        for plan in self._plans:
+            require_still_controller(self._effects.agent.identity.sender, plan.name, plan.canister, plan.settings)
+        self._sources = tuple([await self._opened(plan, repository) for plan in self._plans])
+        try:
+            for plan in self._plans:
+                await self._first_look(plan)
+            swapped = await self._upload_and_swap()
+        except QuriError as error:
+            await self._clean_up_after(error)
+            raise
+        withheld = [source.plan.name for source in self._sources if source.hook_withheld]
+        notes += [HOOK_NOTE if len(self._plans) == 1 else f"{name}: {HOOK_NOTE}" for name in withheld]
+        notes += await self._delete_ours()
+        reports = tuple(
+            _report(plan, swap, note)
+            for plan, swap, note in zip(self._plans, swapped, self._spread(notes), strict=True)
+        )
+        way_back = WayBack(self._effects, self._targets, self._progress)
+        return GroupReport(
+            await judge(self._plans, reports, way_back, self._effects, self._progress, undo_if_unhealthy)
+        )
+
+    async def _opened(self, plan: RestorePlan, repository: Repository | None) -> RestoreSource:
+        if _loaded_id(plan, self._effects) is not None:
+            # an earlier process has put it in its place: it may be gone by now, and is not needed
+            return RestoreSource(plan, self._effects, self._progress, unread_metadata())
+        return await open_source(plan, self._effects, repository, self._progress)
+
+    def _spread(self, notes: list[str]) -> list[list[str]]:
+        """Notes about the whole operation stand with its first canister."""
+        return [notes, *([] for _ in self._plans[1:])]
+
+    async def _finish_way_back(self) -> None:
+        """Go on with a way back that an earlier process began: the operation has failed, and only that is left."""
+        if unfinished(self._effects.journal.records) is not None:
+            found = [_exchanged(plan, self._effects) for plan in self._plans]
+            await WayBack(self._effects, [item for item in found if item is not None], self._progress).finish()
+
+    async def _first_look(self, plan: RestorePlan) -> None:
+        """Asked when resumed, too: what was deployed since the plan must not be replaced unseen."""
+        loads = attempts(self._effects.journal.records, LOAD_SNAPSHOT, canister=plan.canister.to_str())
+        if not any(load.may_have_happened for load in loads):
+            await Vigil(self._effects, plan.canister, plan.name, plan.live).begin()
+
+    async def _upload_and_swap(self) -> tuple[SwapReport, ...]:
+        """Upload and exchange; hook statuses are sent as unknown when the network turns out to refuse them."""
+        sent = [source for source in self._sources if source.send_hook_status]
+        try:
+            return await self._attempt()
+        except (Rejected, RestoreFailed) as error:
+            rejection = error if isinstance(error, Rejected) else error.__cause__
+            if not sent or not isinstance(rejection, Rejected) or rejection.error_code != REFUSED_VALUES:
+                raise
+            if unfinished(self._effects.journal.records) is not None:
+                raise  # the old states come back before anything is tried anew
+        for source in sent:
+            source.refuse_hook()
+        await self._delete_ours()
+        return await self._attempt()
+
+    async def _attempt(self) -> tuple[SwapReport, ...]:
+        # one after the other: each keeps the connection busy by itself
+        self._targets = tuple([source.target(await self._snapshot(source)) for source in self._sources])
+        if all(_loaded_id(plan, self._effects) is None for plan in self._plans):
+            await self._before_stop()
+        return await Swap(self._effects, self._targets, self._progress).run()
+
+    async def _snapshot(self, source: RestoreSource) -> bytes:
+        """What is loaded: what an earlier process loaded already, or what is uploaded now."""
+        loaded = _loaded_id(source.plan, self._effects)
+        return await source.snapshot() if loaded is None else loaded
+
+    async def _clean_up_after(self, error: QuriError) -> None:
+        """Delete what was uploaded unless the operation may go on with it: it costs cycles and a slot."""
+        cause = error.__cause__ if isinstance(error, RestoreFailed) else error
+        if isinstance(cause, NetworkError) or getattr(error, "result", {}).get("state") == NEW_STATE:
+            return
+        if unfinished(self._effects.journal.records) is None:
+            await delete_leftovers(self._effects, self._leftovers())
+
+    async def _delete_ours(self) -> list[str]:
+        for plan in self._plans:
+            self._progress.report(ProgressEvent("clean up", subject=plan.name))
+        return await delete_leftovers(self._effects, self._leftovers())
+
+    def _leftovers(self) -> tuple[Leftover, ...]:
+        return own_leftovers(self._effects, [(plan.canister, plan.name) for plan in self._plans])
+
+
+def _loaded_id(plan: RestorePlan, effects: Effects) -> bytes | None:
+    """The snapshot that has taken the place of the canister's state, by this operation's journal."""
+    target = _exchanged(plan, effects)
+    return target.snapshot_id if target is not None and state_of(effects, target) == NEW_STATE else None
+
+
+def _exchanged(plan: RestorePlan, effects: Effects) -> Exchanged | None:
+    identifier = plan.source.snapshot_id
+    if plan.source.kind == "backup":
+        uploads = attempts(effects.journal.records, UPLOAD_METADATA, canister=plan.canister.to_str())
+        identifier = next((upload.snapshot_id for upload in reversed(uploads) if upload.outcome == DONE), None)
+    if identifier is None:
+        return None
+    return Exchanged(
         canister=plan.canister,
         name=plan.name,
+        live=plan.live,
         snapshot_id=identifier,
-        module_hash=point.stored.module_hash,
-        heap_bytes=metadata.wasm_memory_size,
-        stable_bytes=metadata.stable_memory_size,
         stop_timeout_seconds=plan.stop_timeout_seconds,
-        safety_snapshot=plan.safety_snapshot,
+        settings=plan.settings,
     )
-    return await Swap(effects, target, clock, progress).run()
 
 
-async def _clean_up_after(error: QuriError, plan: RestorePlan, effects: Effects) -> None:
-    """Delete what was uploaded unless the operation may go on with it: it costs cycles and a slot."""
-    cause = error.__cause__ if isinstance(error, RestoreFailed) else error
-    if isinstance(cause, NetworkError) or getattr(error, "result", {}).get("state") == NEW_STATE:
-        return
-    for identifier in snapshots_made(effects.journal.records, UPLOAD_METADATA):
-        try:
-            await effects.delete_snapshot(plan.canister, identifier)
-        except QuriError as failure:
-            effects.journal.append("left on chain", snapshot_id=identifier.hex(), why=str(failure))
-
-
-async def _delete_uploaded(plan: RestorePlan, effects: Effects, progress: Progress) -> list[str]:
-    progress.report(ProgressEvent("clean up", subject=plan.name))
-    notes = []
-    for identifier in snapshots_made(effects.journal.records, UPLOAD_METADATA):
-        try:
-            await effects.delete_snapshot(plan.canister, identifier)
-        except QuriError as error:
-            notes.append(f"The uploaded snapshot {identifier.hex()} is still on chain and costs cycles: {error}")
-    return notes
-
-
-async def _checked(
-    plan: RestorePlan, effects: Effects, swapped: SwapReport, notes: list[str], progress: Progress
-) -> RestoreReport:
-    health = "not asked"
-    failure: QuriError | None = None
-    if plan.health_query is not None and swapped.status == "running":
-        progress.report(ProgressEvent("health", subject=plan.name))
-        try:
-            health = await ask_health(effects.agent, plan.canister, plan.health_query, name=plan.name)
-        except (Unhealthy, NetworkError) as error:
-            health, failure = str(error), error
-    report = RestoreReport(
+def _report(plan: RestorePlan, swapped: SwapReport, notes: Sequence[str]) -> RestoreReport:
+    return RestoreReport(
         canister=plan.canister.to_str(),
         name=plan.name,
         label=plan.source.label,
@@ -191,16 +207,6 @@ async def _checked(
         skipped_bytes=plan.source.skipped_bytes,
         downtime_seconds=swapped.downtime_seconds,
         status=swapped.status,
-        health=health,
-        notes=tuple(notes),
+        health="not asked",
+        notes=(*notes, *swapped.notes),
     )
-    if failure is not None:
-        raise RestoreFailed(
-            failure,
-            f"{plan.name} was restored, but its health check failed",
-            "it has the restored state and runs",
-            next_step=f"Look at it now; `quri-console rollback {effects.journal.path.parent.name}` brings the state "
-            "before the restore back.",
-            result=report.result(),
-        )
-    return report

@@ -6,15 +6,20 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from quri_console.backup.plain import NotARecord, from_plain, to_plain
+from quri_console.config.model import HealthCheck
 from quri_console.effects.durable import compact_json, unusable, write_whole
 from quri_console.errors import CorruptionError, ExitCode, QuriError
 from quri_console.ic.encoding.principal import Principal
+from quri_console.ic.management.types import CanisterSettings, SettingsChange
 from quri_console.restore.bill import Balance
 
 PLAN_NAME = "plan.json"
+SourceKind = Literal["backup", "snapshot"]
+ReadBack = Literal["metadata", "sampled", "all"]
+"""What is compared through a fresh snapshot before the canister starts: no pages, some, or every page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,27 @@ class NotCompared:
 
     text: str
     command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewestCopy:
+    """The newest copy that we hold of the canister: what tells best how its state looks now."""
+
+    label: str
+    taken_at_ns: int
+    is_source: bool
+    """Whether it is the restore point itself, so that nothing newer is known."""
+    changes: tuple[str, ...] = ()
+    """What differs between the restore point and it, part by part, in words."""
+    same_module: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Something that the operator may do besides, why, and the command that does it."""
+
+    text: str
+    command: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +85,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class LiveState:
-    """The canister as the plan found it; `taken_at_ns` since 1970."""
+    """The canister as the plan found it; `taken_at_ns` since 1970, sizes in bytes, where the network told them."""
 
     taken_at_ns: int
     status: str
@@ -70,13 +96,18 @@ class LiveState:
     memory_bytes: int
     controllers: tuple[Principal, ...]
     snapshots: tuple[bytes, ...]
+    heap_bytes: int | None = None
+    stable_bytes: int | None = None
+    module_bytes: int | None = None
+    settings: CanisterSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The restore point: one canister of one set. Times in nanoseconds since 1970, sizes in bytes."""
+    """The restore point: one canister of one set, or a snapshot on chain. Times since 1970 in ns, sizes in bytes."""
 
     set_path: str
+    """Empty for a snapshot."""
     label: str
     taken_at_ns: int
     mode: str
@@ -85,6 +116,11 @@ class Source:
     state_bytes: int
     sent_bytes: int
     skipped_bytes: int
+    kind: SourceKind = "backup"
+    snapshot_id: bytes | None = None
+    """Of a snapshot on chain, which is loaded as it is: nothing is uploaded."""
+    canister: Principal | None = None
+    """Whose copy it is; None: the canister's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +148,35 @@ class RestorePlan:
     send_hook_status: bool
     """False when the recorded low-memory hook status cannot hold now and is sent as unknown instead."""
     stop_timeout_seconds: int
-    health_query: str | None = None
+    health_checks: tuple[HealthCheck, ...] = ()
     not_compared: tuple[NotCompared, ...] = ()
+    settings: SettingsChange | None = None
+    """What of the backup's settings is brought back, too; None leaves all as they are."""
+    start_after: bool | None = None
+    """Whether the canister runs afterwards; None: if it ran before."""
+    read_back: ReadBack = "metadata"
+    from_other_network: bool = False
+    max_cycles: int | None = None
+    """The operator's cap on the bill."""
+    expires_at_ns: int = 0
+    """When a plan that was written to a file is too old to be carried out; 0: never."""
+    subnet: Principal | None = None
+    """The subnet that holds the canister, as the root key certifies it."""
+    newest_copy: NewestCopy | None = None
+    warnings: tuple[str, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    downtime_high_seconds: int = 0
+    """The most that the downtime should be; `downtime_seconds` is the least. 0: no range."""
+    duration_high_seconds: int = 0
+    max_downtime_seconds: int | None = None
+    """The operator's cap on the downtime."""
+    no_safety_reason: str = ""
+    """Why the operator wants no safety snapshot."""
+
+    @property
+    def clone(self) -> bool:
+        """Whether the state of another canister is put into this one."""
+        return self.source.canister is not None and self.source.canister != self.canister
 
     @property
     def cycles(self) -> int:

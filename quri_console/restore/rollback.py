@@ -1,175 +1,161 @@
-"""Undoing a restore: the safety snapshot that it took takes the place of the state, by the same safe exchange."""
+"""Undoing a restore: the safety snapshots that it took take the place of the states, by the same safe exchange."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from quri_console.backup.plan import read_status
-from quri_console.backup.target import BackupTarget
 from quri_console.clock import Clock
-from quri_console.effects.calls import TAKE_SNAPSHOT
-from quri_console.effects.journal import Record
 from quri_console.effects.perform import Effects
 from quri_console.effects.recover import recover
-from quri_console.effects.replay import attempts, snapshots_made
-from quri_console.errors import NetworkError, QuriError, RefusedBySafetyRule
-from quri_console.ic.agent import Agent
-from quri_console.ic.encoding.principal import Principal
-from quri_console.ic.management.read import list_canister_snapshots, read_snapshot_metadata
-from quri_console.ic.management.types import MAX_SNAPSHOTS
+from quri_console.errors import NetworkError, QuriError
+from quri_console.ic.management.read import read_snapshot_metadata
 from quri_console.progress import Progress, ProgressEvent
-from quri_console.restore.health import Unhealthy, ask_health
-from quri_console.restore.swap import Swap, SwapTarget
-from quri_console.restore.words import named
+from quri_console.restore.drift import Vigil
+from quri_console.restore.health import Unhealthy, ask_all
+from quri_console.restore.leftovers import Leftover, delete_leftovers, own_leftovers
+from quri_console.restore.rollback_plan import RollbackMember, RollbackPlan, plan_rollback, safety_snapshot_of
+from quri_console.restore.settings_step import require_still_controller
+from quri_console.restore.swap import NEW_STATE, RestoreFailed, Swap, SwapReport, SwapTarget
+from quri_console.restore.swap_target import Exchanged, unread_metadata
+from quri_console.restore.undoing import WayBack, state_of, unfinished
+
+__all__ = [
+    "RollbackMember",
+    "RollbackPlan",
+    "RollbackReport",
+    "plan_rollback",
+    "roll_back",
+    "safety_snapshot_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class RollbackPlan:
-    """What a rollback would do. Times in nanoseconds since 1970, sizes in bytes."""
-
-    network: str
-    canister: Principal
-    name: str
-    operation: str
-    snapshot_id: bytes
-    taken_at_ns: int
-    heap_bytes: int
-    stable_bytes: int
-    module_hash: bytes | None
-    """The module that the canister had when the safety snapshot was taken, as the restore's plan saw it."""
-    status: str
-    stop_timeout_seconds: int
-    health_query: str | None
-
-    @property
-    def steps(self) -> tuple[str, ...]:
-        """The steps in words, in their order."""
-        stop, start = (("stop",), ("start",)) if self.status == "running" else ((), ())
-        return (
-            *stop,
-            "take a safety snapshot of the present state",
-            f"load snapshot {self.snapshot_id.hex()}",
-            "check module and sizes",
-            *start,
-            "delete the snapshot that was loaded",
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class RollbackReport:
-    """How a rollback went; `safety_snapshot` has the state that it replaced."""
+class RolledBack:
+    """How the rollback of one canister went; `safety_snapshot` has the state that it replaced."""
 
     canister: str
     name: str
-    operation: str
     safety_snapshot: bytes | None
     downtime_seconds: float
     status: str
     health: str
-    notes: tuple[str, ...]
 
     def result(self) -> dict[str, object]:
-        """The report as the outcome keeps it."""
+        """The part of the outcome that is about it."""
         return {
             "canister": self.canister,
             "name": self.name,
-            "rolled_back": self.operation,
-            "state": f"the state before {self.operation}",
             "safety_snapshot": None if self.safety_snapshot is None else self.safety_snapshot.hex(),
             "downtime_seconds": round(self.downtime_seconds, 3),
             "status": self.status,
             "health": self.health,
-            "notes": list(self.notes),
         }
 
 
-def safety_snapshot_of(operation: str, records: tuple[Record, ...]) -> bytes:
-    """The oldest safety snapshot that a restore kept: the state before it. Raises RefusedBySafetyRule for none."""
-    made = snapshots_made(records, TAKE_SNAPSHOT)
-    if not made:
-        raise RefusedBySafetyRule(
-            f"{operation} left no safety snapshot, so there is nothing to go back to",
-            why="it ended before it took one, or its snapshot was used or deleted since",
-            next_step="Choose a backup instead: quri-console restore CANISTER --from BACKUP --dry-run.",
-        )
-    return made[0]
+@dataclass(frozen=True, slots=True)
+class RollbackReport:
+    """How a rollback went."""
 
+    operation: str
+    members: tuple[RolledBack, ...]
+    notes: tuple[str, ...]
 
-async def plan_rollback(agent: Agent, wish: RollbackPlan) -> RollbackPlan:
-    """`wish` completed with what the network shows; no effects. Raises RefusedBySafetyRule, NotAuthorised."""
-    status = await read_status(agent, BackupTarget(wish.canister, wish.name))
-    snapshots = await list_canister_snapshots(agent, wish.canister)
-    _require_there(wish, [snapshot.id for snapshot in snapshots])
-    metadata = await read_snapshot_metadata(agent, wish.canister, wish.snapshot_id)
-    return replace(
-        wish,
-        status=status.status,
-        taken_at_ns=metadata.taken_at_ns,
-        heap_bytes=metadata.wasm_memory_size,
-        stable_bytes=metadata.stable_memory_size,
-    )
-
-
-def _require_there(wish: RollbackPlan, present: list[bytes]) -> None:
-    if wish.snapshot_id not in present:
-        raise RefusedBySafetyRule(
-            f"the safety snapshot {wish.snapshot_id.hex()} of {named(wish.name, wish.canister)} "
-            "is not on chain any more",
-            why="somebody deleted it, or the canister ran out of cycles",
-            next_step=f"Choose a backup instead: quri-console restore {wish.name} --from BACKUP --dry-run.",
-        )
-    if len(present) >= MAX_SNAPSHOTS:
-        raise RefusedBySafetyRule(
-            f"{named(wish.name, wish.canister)} has no free snapshot slot",
-            why=f"{len(present)} of {MAX_SNAPSHOTS} are used, and the present state needs one before it is replaced",
-            next_step="Delete a snapshot that is no longer needed: icp canister snapshot delete "
-            f"{wish.canister.to_str()} SNAPSHOT_ID.",
-        )
+    def result(self) -> dict[str, object]:
+        """The report as the outcome keeps it: one canister's own, or each member's and what they have in common."""
+        common = {
+            "rolled_back": self.operation,
+            "state": f"the state before {self.operation}",
+            "notes": list(self.notes),
+        }
+        first = self.members[0].result()
+        if len(self.members) == 1:
+            return {**first, **common}
+        downtime = round(max(member.downtime_seconds for member in self.members), 3)
+        kept = {"safety_snapshot": first["safety_snapshot"], "downtime_seconds": downtime}
+        return {**common, **kept, "members": [member.result() for member in self.members]}
 
 
 async def roll_back(plan: RollbackPlan, effects: Effects, *, clock: Clock, progress: Progress) -> RollbackReport:
-    """Bring the state before a restore back. Raises what `execute` raises."""
+    """Bring the state before a restore back to all its canisters, or to none. Raises what `execute` raises."""
     notes = list(await recover(effects))
-    if not attempts(effects.journal.records):
-        await plan_rollback(effects.agent, plan)
-    target = SwapTarget(
-        canister=plan.canister,
-        name=plan.name,
-        snapshot_id=plan.snapshot_id,
-        module_hash=plan.module_hash,
-        heap_bytes=plan.heap_bytes,
-        stable_bytes=plan.stable_bytes,
-        stop_timeout_seconds=plan.stop_timeout_seconds,
-    )
-    swapped = await Swap(effects, target, clock, progress).run()
-    health = await _health(plan, effects, swapped.status, progress)
-    notes += await _delete_used(plan, effects)
-    return RollbackReport(
-        canister=plan.canister.to_str(),
-        name=plan.name,
-        operation=plan.operation,
-        safety_snapshot=swapped.safety_snapshot,
-        downtime_seconds=swapped.downtime_seconds,
-        status=swapped.status,
-        health=health,
-        notes=tuple(notes),
-    )
-
-
-async def _health(plan: RollbackPlan, effects: Effects, status: str, progress: Progress) -> str:
-    """What the health query says; a failure is no failure of the rollback, it may be why there was a restore."""
-    if plan.health_query is None or status != "running":
-        return "not asked"
-    progress.report(ProgressEvent("health", subject=plan.name))
+    exchanged = [_exchanged(member, plan) for member in plan.members]
+    if unfinished(effects.journal.records) is not None:
+        await WayBack(effects, exchanged, progress).finish()
+    if not any(state_of(effects, item) == NEW_STATE for item in exchanged):
+        # whether the snapshots are still there, and the cycles enough
+        await plan_rollback(effects.agent, plan, clock=clock)
     try:
-        return await ask_health(effects.agent, plan.canister, plan.health_query, name=plan.name)
+        targets = [await _target(member, plan, effects) for member in plan.members]
+        swapped = await Swap(effects, targets, progress).run()
+    except QuriError as error:
+        if not isinstance(error.__cause__ if isinstance(error, RestoreFailed) else error, NetworkError):
+            await delete_leftovers(effects, own_leftovers(effects, [(m.canister, m.name) for m in plan.members]))
+        raise
+    members = [
+        await _rolled_back(member, report, effects, progress)
+        for member, report in zip(plan.members, swapped, strict=True)
+    ]
+    used = [
+        Leftover(member.canister, member.name, identifier)
+        for member in plan.members
+        for identifier in (member.snapshot_id, *member.leftovers)
+    ]
+    ours = own_leftovers(effects, [(member.canister, member.name) for member in plan.members])
+    notes += await delete_leftovers(effects, [*used, *ours])
+    notes += [note for report in swapped for note in report.notes]
+    return RollbackReport(plan.operation, tuple(members), tuple(notes))
+
+
+def _exchanged(member: RollbackMember, plan: RollbackPlan) -> Exchanged:
+    assert member.live is not None, "a plan that was shown has looked at the canister"
+    return Exchanged(
+        canister=member.canister,
+        name=member.name,
+        live=member.live,
+        snapshot_id=member.snapshot_id,
+        stop_timeout_seconds=plan.stop_timeout_seconds,
+        settings=member.settings,
+    )
+
+
+async def _target(member: RollbackMember, plan: RollbackPlan, effects: Effects) -> SwapTarget:
+    what = _exchanged(member, plan)
+    require_still_controller(effects.agent.identity.sender, member.name, member.canister, member.settings)
+    if state_of(effects, what) == NEW_STATE:
+        metadata = unread_metadata()
+    else:
+        await Vigil(effects, member.canister, member.name, what.live).begin()
+        metadata = await read_snapshot_metadata(effects.agent, member.canister, member.snapshot_id)
+    return SwapTarget(
+        canister=what.canister,
+        name=what.name,
+        live=what.live,
+        snapshot_id=what.snapshot_id,
+        stop_timeout_seconds=what.stop_timeout_seconds,
+        settings=what.settings,
+        metadata=metadata,
+        module_hash=member.module_hash,
+        safety_snapshot=what.live.module_hash is not None,
+    )
+
+
+async def _rolled_back(member: RollbackMember, report: SwapReport, effects: Effects, progress: Progress) -> RolledBack:
+    return RolledBack(
+        canister=member.canister.to_str(),
+        name=member.name,
+        safety_snapshot=report.safety_snapshot,
+        downtime_seconds=report.downtime_seconds,
+        status=report.status,
+        health=await _health(member, effects, report.status, progress),
+    )
+
+
+async def _health(member: RollbackMember, effects: Effects, status: str, progress: Progress) -> str:
+    """What the health query says; a failure is no failure of the rollback, it may be why there was a restore."""
+    if not member.health_checks or status != "running":
+        return "not asked"
+    progress.report(ProgressEvent("health", subject=member.name))
+    try:
+        return await ask_all(effects.agent, member.canister, member.health_checks, name=member.name)
     except (Unhealthy, NetworkError) as error:
         return str(error)
-
-
-async def _delete_used(plan: RollbackPlan, effects: Effects) -> list[str]:
-    try:
-        await effects.delete_snapshot(plan.canister, plan.snapshot_id)
-    except QuriError as error:
-        return [f"The snapshot {plan.snapshot_id.hex()} is still on chain and costs cycles: {error}"]
-    return []

@@ -1,4 +1,4 @@
-"""Finding the restore point that the operator named, and what of it has to be sent."""
+"""Finding the restore point that the operator named in a repository, and what of it has to be sent."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from pathlib import Path
 
 from quri_console.backup.browse import LATEST, StoredCanister, find_set, latest_backup_of, open_backup
 from quri_console.backup.interchange import slices_of
+from quri_console.backup.sides import BackupSide, parse_side
 from quri_console.backup.state import StoredState, state_bytes
 from quri_console.clock import NANOSECONDS_PER_SECOND
-from quri_console.errors import CorruptionError, UsageError
+from quri_console.errors import CorruptionError, RefusedBySafetyRule, UsageError
 from quri_console.ic.encoding.principal import Principal
 from quri_console.progress import Progress, ProgressEvent
 from quri_console.repository.sets import BACKUPS_FOLDER, is_set_name, manifest_object
 from quri_console.repository.store import Repository
 from quri_console.restore.bill import Upload
+
+SNAPSHOT_PREFIX = "snapshot:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +39,43 @@ class RestorePoint:
         return state_bytes(self.state)
 
 
+def is_on_chain(source: str) -> bool:
+    """Whether a source's name means a snapshot on chain."""
+    return source.startswith(SNAPSHOT_PREFIX)
+
+
 def whole_seconds_ns(moment: datetime) -> int:
     """A moment in nanoseconds since 1970, rounded down: a backup must not seem to be from a second that is to come."""
     return math.floor(moment.timestamp()) * NANOSECONDS_PER_SECOND
 
 
-def find(repository: Repository, canister: Principal, source: str, *, root_key_hash: bytes) -> str:
+def find(repository: Repository, canister: Principal, source: str, *, root_key_hash: bytes, name: str = "") -> str:
     """Where the set called `source` lies, or the newest of this network that holds the canister, or one at a path.
 
-    Raises BackupNotFound, UsageError, CorruptionError.
+    BACKUP/CANISTER is understood where it names this canister, by its id or `name`. Raises BackupNotFound, UsageError,
+    CorruptionError; RefusedBySafetyRule for another canister's backup.
     """
-    if source == LATEST:
-        name = latest_backup_of(repository, canister, root_key_hash=root_key_hash).set_name
-        return f"{repository.backend.location}/{BACKUPS_FOLDER}/{name}"
-    if "/" not in source:
-        return f"{repository.backend.location}/{BACKUPS_FOLDER}/{find_set(repository, source)}"
-    path = Path(source).expanduser().resolve()
-    opened, name = repository_at(repository, str(path))
-    return f"{opened.backend.location}/{BACKUPS_FOLDER}/{find_set(opened, name)}"
+    side = parse_side(source) if "/" in source else BackupSide(source)
+    if not isinstance(side, BackupSide):
+        path = Path(source).expanduser().resolve()
+        opened, set_name = repository_at(repository, str(path))
+        return f"{opened.backend.location}/{BACKUPS_FOLDER}/{find_set(opened, set_name)}"
+    if side.canister is not None and side.canister not in (canister.to_str(), name):
+        raise _of_another(source, side.canister, name or canister.to_str())
+    if side.backup == LATEST:
+        found = latest_backup_of(repository, canister, root_key_hash=root_key_hash).set_name
+    else:
+        found = find_set(repository, side.backup, canister.to_str() if side.canister else None)
+    return f"{repository.backend.location}/{BACKUPS_FOLDER}/{found}"
+
+
+def _of_another(source: str, owner: str, wanted: str) -> RefusedBySafetyRule:
+    return RefusedBySafetyRule(
+        f"{source} is a backup of {owner}, not of {wanted}",
+        why="another canister's state would take the place of its own",
+        next_step=f"If that is what you mean: quri-console restore {owner} --from {source.partition('/')[0]} "
+        f"--to {wanted}.",
+    )
 
 
 def repository_at(repository: Repository, set_path: str) -> tuple[Repository, str]:
@@ -111,3 +133,14 @@ def _read_through(stored: StoredCanister, state: StoredState, progress: Progress
             raise CorruptionError(f"A chunk of the chunk store of {stored.label} does not have its hash")
         chunks.append(state.chunk_bytes(digest))
     return Upload(tuple(sent), tuple(chunks), skipped)
+
+
+def upload_of(state: StoredState) -> Upload:
+    """What would have to be sent, told from the lists of chunks: no chunk is read. Raises CorruptionError, WrongKey."""
+    sent, skipped = [], 0
+    for part in slices_of(state.metadata):
+        if state.is_zero(part):
+            skipped += part.size
+        else:
+            sent.append(part.size)
+    return Upload(tuple(sent), tuple(state.chunk_bytes(digest) for digest in state.metadata.wasm_chunk_store), skipped)

@@ -1,210 +1,261 @@
-"""The dangerous middle of restore and rollback: stop → safety snapshot → load → check → start."""
+"""The dangerous middle of restore and rollback: stop → safety snapshot → load → settings → checks → start.
+
+Several canisters that belong together go through it as one: each step is done for all of them before the next one.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from quri_console.clock import Clock
-from quri_console.effects.calls import LOAD_SNAPSHOT, TAKE_SNAPSHOT
+from quri_console.effects.calls import LOAD_SNAPSHOT
 from quri_console.effects.perform import Effects
-from quri_console.effects.replay import DONE, UNKNOWN, attempts, left_stopped, snapshots_made
+from quri_console.effects.replay import (
+    DONE,
+    attempts,
+    downtime_seconds,
+    left_stopped,
+    safety_snapshots,
+)
 from quri_console.errors import QuriError
 from quri_console.ic.encoding.principal import Principal
-from quri_console.ic.management.read import canister_status
-from quri_console.ic.management.types import CanisterStatus
+from quri_console.ic.management.read import canister_status, read_snapshot_metadata
+from quri_console.ic.rejection import Rejected
 from quri_console.progress import Progress, ProgressEvent
+from quri_console.restore.at_once import each_to_its_end
+from quri_console.restore.drift import Seen, Vigil
+from quri_console.restore.settings_step import change_settings
+from quri_console.restore.stopped_checks import CHECKED, look_into, require_sizes, require_whole
+from quri_console.restore.swap_target import (
+    MIXED_STATE,
+    NEW_STATE,
+    OLD_STATE,
+    UNKNOWN_STATE,
+    ForeignSnapshotNotReady,
+    NotAsRestored,
+    RestoreFailed,
+    SwapReport,
+    SwapTarget,
+)
+from quri_console.restore.undoing import WayBack, state_of
+
+__all__ = [
+    "MIXED_STATE",
+    "NEW_STATE",
+    "OLD_STATE",
+    "UNKNOWN_STATE",
+    "NotAsRestored",
+    "RestoreFailed",
+    "Swap",
+    "SwapReport",
+    "SwapTarget",
+]
 
 STOPPED_PATIENCE_SECONDS = 60.0
-OLD_STATE, NEW_STATE, UNKNOWN_STATE = "its old state", "the restored state", "either its old or the restored state"
+NOT_YET = "IC0406"
 
 
-@dataclass(frozen=True, slots=True)
-class SwapTarget:
-    """Which snapshot takes the place of the state, and what a stopped canister must show then (None: not known)."""
-
-    canister: Principal
-    name: str
-    snapshot_id: bytes
-    module_hash: bytes | None
-    heap_bytes: int
-    stable_bytes: int
-    stop_timeout_seconds: float
-    safety_snapshot: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class SwapReport:
-    """What was done; `downtime_seconds` from the stop request to the answer of start, 0 when it did not run."""
-
-    safety_snapshot: bytes | None
-    downtime_seconds: float
-    status: str
-
-
-class RestoreFailed(QuriError):
-    """A restore that did not succeed; says in which state the canister is. `result` goes into the outcome."""
-
-    def __init__(
-        self,
-        cause: QuriError,
-        what: str,
-        state: str,
-        *,
-        next_step: str = "",
-        result: Mapping[str, object] | None = None,
-    ) -> None:
-        super().__init__(
-            f"{what}: {cause.what}",
-            why=". ".join(part for part in (cause.why, state) if part),
-            next_step=next_step or cause.next_step,
-            exit_code=cause.exit_code,
-        )
-        self.result = dict(result or {})
-
-
-class NotAsRestored(QuriError):
-    """The canister does not show what the loaded snapshot must give."""
-
-
-@dataclass(slots=True)
 class Swap:
-    """One exchange of a canister's state; goes on where the journal says that an earlier process stopped."""
+    """One exchange of canisters' states; goes on where the journal says that an earlier process stopped."""
 
-    effects: Effects
-    target: SwapTarget
-    clock: Clock
-    progress: Progress
-    _stopped_at: float | None = field(default=None, init=False)
+    def __init__(self, effects: Effects, targets: Sequence[SwapTarget], progress: Progress) -> None:
+        self._effects = effects
+        self._targets = tuple(targets)
+        self._progress = progress
+        self._notes: dict[Principal, tuple[str, ...]] = {}
 
-    async def run(self) -> SwapReport:
-        """Exchange the state. Raises StopTimedOut before anything was changed, else RestoreFailed."""
-        if self._loaded():
-            return SwapReport(self._safety_of_journal(), 0.0, await self._status_word())
-        self._report("stop")
-        self._stopped_at = self.clock.monotonic()
-        await self.effects.stop_canister(self.target.canister, timeout_seconds=self.target.stop_timeout_seconds)
+    async def run(self) -> tuple[SwapReport, ...]:
+        """Exchange the states. Raises StopTimedOut before anything was changed, else RestoreFailed."""
+        pending = tuple(target for target in self._targets if not is_loaded(self._effects, target))
+        if pending:
+            await self._stop(pending)
+            try:
+                await self._exchange(pending)
+            except QuriError as error:
+                raise await self._way_back().after(error, pending) from error
+            except BaseException:
+                await self._bring_back(pending)
+                raise
+        await self._settings_left([target for target in self._targets if target not in pending])
+        for target in self._targets:
+            await self._start(target)
+        return tuple([await self._report_of(target) for target in self._targets])
+
+    def _way_back(self) -> WayBack:
+        return WayBack(self._effects, self._targets, self._progress)
+
+    async def _stop(self, targets: Sequence[SwapTarget]) -> None:
+        self._report("stop", targets)
+        stops = [
+            self._effects.stop_canister(target.canister, timeout_seconds=target.stop_timeout_seconds)
+            for target in targets
+        ]
         try:
-            safety = await self._exchange()
-        except QuriError as error:
-            raise await self._undone(error) from error
+            await each_to_its_end(stops)
         except BaseException:
-            await self.effects.bring_back(self.target.canister)
+            # the one that did not stop was started by its own deadline, and the others run again as well
+            await self._bring_back(targets)
             raise
-        await self._start()
-        return SwapReport(safety, self._downtime(), await self._status_word())
 
-    def _loaded(self) -> bool:
-        loads = [a for a in attempts(self.effects.journal.records, LOAD_SNAPSHOT) if a.outcome == DONE]
-        return bool(loads) and loads[-1].snapshot_id == self.target.snapshot_id
+    async def _bring_back(self, targets: Sequence[SwapTarget]) -> None:
+        stopped = left_stopped(self._effects.journal.records)
+        held = [target.canister for target in targets if target.canister.to_str() in stopped]
+        await each_to_its_end([self._effects.bring_back(canister) for canister in held])
 
-    def _safety_of_journal(self) -> bytes | None:
-        made = snapshots_made(self.effects.journal.records, TAKE_SNAPSHOT)
-        return made[-1] if made else None
+    async def _exchange(self, targets: Sequence[SwapTarget]) -> None:
+        await self._take_safety(targets)
+        self._report("load", targets)
+        await each_to_its_end([self._load(target) for target in targets])
+        await self._settings(targets)
+        self._report("check", targets)
+        await self._check(targets)
 
-    async def _exchange(self) -> bytes | None:
-        safety = await self._take_safety() if self.target.safety_snapshot else None
-        self._report("load")
-        await self.effects.load_snapshot(
-            self.target.canister, self.target.snapshot_id, patience_seconds=self._patience()
-        )
-        self._report("check")
-        try:
-            self._check(await canister_status(self.effects.agent, self.target.canister))
-        except NotAsRestored:
-            if safety is not None:
-                await self.effects.load_snapshot(self.target.canister, safety)
-            raise
-        return safety
+    async def _take_safety(self, targets: Sequence[SwapTarget]) -> None:
+        """Pictures of what is about to be replaced, and a last look whether somebody else is at work."""
+        wanted = [target for target in targets if target.safety_snapshot]
+        looks = await each_to_its_end([self._vigil(target).look() for target in targets])
+        seen = {target.canister: look for target, look in zip(targets, looks, strict=True)}
+        if not wanted:
+            return
+        self._report("safety snapshot", wanted)
+        await each_to_its_end([self._take_one_safety(target, seen[target.canister]) for target in wanted])
+        await each_to_its_end([self._compare_safety(target, seen[target.canister]) for target in wanted])
 
-    async def _take_safety(self) -> bytes:
-        """A picture of what is about to be replaced; an earlier one of this operation is outdated and replaced.
+    async def _take_one_safety(self, target: SwapTarget, seen: Seen) -> None:
+        """An earlier one of this operation is outdated and replaced.
 
-        It is kept beside the new one when a load may already have happened: then only it has the old state.
+        It is kept beside the new one when a load may already have happened and was not taken back: then only it
+        has the old state.
         """
-        self._report("safety snapshot")
-        earlier = self._safety_of_journal()
-        loads = attempts(self.effects.journal.records, LOAD_SNAPSHOT)
-        keep = any(load.outcome in (DONE, UNKNOWN, None) for load in loads)
-        snapshot = await self.effects.take_snapshot(
-            self.target.canister, replace=None if keep else earlier, patience_seconds=self._patience()
+        earlier = safety_of(self._effects, target)
+        loads = attempts(self._effects.journal.records, LOAD_SNAPSHOT, canister=target.canister.to_str())
+        happened = [load for load in loads if load.may_have_happened]
+        taken_back = happened and happened[-1].outcome == DONE and happened[-1].snapshot_id == earlier
+        keep = bool(happened) and not taken_back
+        await self._effects.take_snapshot(
+            target.canister,
+            replace=None if keep else earlier,
+            patience_seconds=self._patience(target),
+            before=seen.snapshots,
         )
-        return snapshot.id
 
-    def _patience(self) -> float:
-        """How long a rate limit may keep the canister down that ran before."""
-        return STOPPED_PATIENCE_SECONDS if self.effects.status_before(self.target.canister) == "running" else math.inf
-
-    def _check(self, status: CanisterStatus) -> None:
-        metrics = status.memory_metrics
-        pairs = (
-            ("module", self.target.module_hash, status.module_hash),
-            ("heap size", self.target.heap_bytes, metrics.wasm_memory_size),
-            ("stable memory size", self.target.stable_bytes, metrics.stable_memory_size),
+    async def _compare_safety(self, target: SwapTarget, seen: Seen) -> None:
+        safety = safety_of(self._effects, target)
+        assert safety is not None
+        metadata, _ = await asyncio.gather(
+            read_snapshot_metadata(self._effects.agent, target.canister, safety), self._vigil(target).look()
         )
-        wrong = [name for name, wanted, found in pairs if None not in (wanted, found) and wanted != found]
-        if wrong:
-            raise NotAsRestored(
-                f"{self.target.name} shows another {', '.join(wrong)} than the snapshot that was loaded",
-                next_step="Verify the backup; the network's own words are in the operation's log.",
+        require_whole(target, metadata, seen.status)
+
+    async def _load(self, target: SwapTarget) -> None:
+        try:
+            await self._effects.load_snapshot(
+                target.canister, target.snapshot_id, patience_seconds=self._patience(target)
+            )
+        except Rejected as error:
+            if target.of_another_canister and error.error_code == NOT_YET:
+                raise ForeignSnapshotNotReady(target, error, self._effects.journal.path.parent.name) from error
+            raise
+
+    async def _settings(self, targets: Sequence[SwapTarget]) -> None:
+        changed = [target for target in targets if target.settings is not None]
+        if changed:
+            self._report("settings", changed)
+            await each_to_its_end(
+                [change_settings(self._effects, t.canister, t.settings) for t in changed if t.settings is not None]
             )
 
-    async def _start(self) -> None:
-        self._report("start")
+    async def _settings_left(self, loaded: Sequence[SwapTarget]) -> None:
+        """The settings that an earlier process died before it changed; those in force are not sent again."""
         try:
-            await self.effects.bring_back(self.target.canister)
+            await self._settings(loaded)
+        except QuriError as error:
+            names = " and ".join(target.name for target in loaded)
+            raise RestoreFailed(
+                error,
+                f"{names} was restored, but its settings were not brought back",
+                "it has the restored state",
+                result=self._way_back().result(NEW_STATE, tuple(loaded)),
+            ) from error
+
+    async def _check(self, targets: Sequence[SwapTarget]) -> None:
+        await each_to_its_end([self._check_one(target) for target in targets])
+        for target in targets:
+            self._effects.journal.append(CHECKED, canister=target.canister.to_str())
+
+    async def _check_one(self, target: SwapTarget) -> None:
+        seen = await self._vigil(target).look()
+        require_sizes(target, seen.status)
+        self._notes[target.canister] = await look_into(self._effects, target, seen, self._progress)
+
+    def _vigil(self, target: SwapTarget) -> Vigil:
+        after = None if target.settings is None else target.settings.controllers
+        return Vigil(self._effects, target.canister, target.name, target.live, after)
+
+    def _patience(self, target: SwapTarget) -> float:
+        """How long a rate limit may keep the canister down that ran before."""
+        return STOPPED_PATIENCE_SECONDS if self._effects.status_before(target.canister) == "running" else math.inf
+
+    async def _start(self, target: SwapTarget) -> None:
+        self._report("start", [target])
+        try:
+            await self._give_status(target)
         except QuriError as error:
             raise RestoreFailed(
                 error,
-                f"{self.target.name} was restored but could not be started",
+                f"{target.name} was restored but could not be started",
                 "it has the restored state and is stopped",
-                next_step=self._start_by_hand(),
-                result=self._result(NEW_STATE),
+                next_step=self._way_back().start_by_hand(target),
+                result=self._way_back().result(NEW_STATE, (target,)),
             ) from error
 
-    async def _undone(self, cause: QuriError) -> RestoreFailed:
-        """Give the canister its status back, and word the failure with the state that it is in."""
-        state = self._state()
-        try:
-            await self.effects.bring_back(self.target.canister)
-        except QuriError as error:
-            sentence = f"it has {state} and is stopped, because it could not be started: {error}"
-            next_step = self._start_by_hand()
-        else:
-            sentence = f"the canister has {state} and is {self.effects.status_before(self.target.canister)} as before"
-            next_step = ""
-        return RestoreFailed(
-            cause, f"{self.target.name} was not restored", sentence, next_step=next_step, result=self._result(state)
+    async def _give_status(self, target: SwapTarget) -> None:
+        held = target.canister.to_str() in left_stopped(self._effects.journal.records)
+        if target.start_after is None:
+            if held:
+                await self._effects.bring_back(target.canister)
+            return
+        status = "stopped" if held else await self._status_word(target)
+        if target.start_after and status != "running":
+            await self._effects.start_canister(target.canister)
+        if not target.start_after:
+            if status == "running":
+                await self._effects.stop_canister(target.canister, timeout_seconds=target.stop_timeout_seconds)
+            if target.canister.to_str() in left_stopped(self._effects.journal.records):
+                await self._effects.keep_stopped(target.canister)
+
+    async def _report_of(self, target: SwapTarget) -> SwapReport:
+        records, canister = self._effects.journal.records, target.canister.to_str()
+        checked = any(r.event == CHECKED and r.fields["canister"] == canister for r in records)
+        interrupted = () if checked else (f"The checks of {target.name} while it stood still were interrupted.",)
+        return SwapReport(
+            oldest_safety_of(self._effects, target),
+            downtime_seconds(records, canister),
+            await self._status_word(target),
+            (*interrupted, *self._notes.get(target.canister, ())),
         )
 
-    def _state(self) -> str:
-        loads = attempts(self.effects.journal.records, LOAD_SNAPSHOT)
-        settled = [load for load in loads if load.may_have_happened]
-        if not settled or settled[-1].snapshot_id != self.target.snapshot_id:
-            return OLD_STATE
-        return NEW_STATE if settled[-1].outcome == DONE else UNKNOWN_STATE
+    async def _status_word(self, target: SwapTarget) -> str:
+        return (await canister_status(self._effects.agent, target.canister)).status
 
-    def _start_by_hand(self) -> str:
-        return (
-            f"A child process goes on trying to start it for some minutes; then start it yourself: "
-            f"icp canister start {self.target.canister.to_str()}"
-        )
+    def _report(self, phase: str, targets: Sequence[SwapTarget]) -> None:
+        for target in targets:
+            self._progress.report(ProgressEvent(phase, subject=target.name))
 
-    def _result(self, state: str) -> dict[str, object]:
-        safety = self._safety_of_journal()
-        return {
-            "state": state,
-            "safety_snapshot": None if safety is None else safety.hex(),
-            "left_stopped": self.target.canister.to_str() in left_stopped(self.effects.journal.records),
-        }
 
-    async def _status_word(self) -> str:
-        return (await canister_status(self.effects.agent, self.target.canister)).status
+def is_loaded(effects: Effects, target: SwapTarget) -> bool:
+    """Whether the journal says that the canister has the restored state."""
+    return state_of(effects, target) == NEW_STATE
 
-    def _downtime(self) -> float:
-        ran = self.effects.status_before(self.target.canister) == "running"
-        return self.clock.monotonic() - self._stopped_at if ran and self._stopped_at is not None else 0.0
 
-    def _report(self, phase: str) -> None:
-        self.progress.report(ProgressEvent(phase, subject=self.target.name))
+def safety_of(effects: Effects, target: SwapTarget) -> bytes | None:
+    """The newest safety snapshot of a canister that is there."""
+    made = safety_snapshots(effects.journal.records, canister=target.canister.to_str())
+    return made[-1] if made else None
+
+
+def oldest_safety_of(effects: Effects, target: SwapTarget) -> bytes | None:
+    """The safety snapshot that has the state before this operation."""
+    made = safety_snapshots(effects.journal.records, canister=target.canister.to_str())
+    return made[0] if made else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from quri_console.backup.interchange import Slice, slices_of
@@ -15,6 +15,7 @@ from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.management.read import read_snapshot_metadata
 from quri_console.ic.management.types import SnapshotMetadata
 from quri_console.progress import Progress, ProgressEvent
+from quri_console.restore.at_once import in_parallel
 from quri_console.restore.sources import RestorePoint
 
 UPLOADS_AT_ONCE = 8
@@ -23,10 +24,13 @@ UPLOADS_AT_ONCE = 8
 class Uploader:
     """Uploads one restore point; goes on where the journal says that an earlier process stopped."""
 
-    def __init__(self, effects: Effects, point: RestorePoint, name: str, progress: Progress) -> None:
+    def __init__(
+        self, effects: Effects, point: RestorePoint, canister: Principal, name: str, progress: Progress
+    ) -> None:
+        """`canister` and `name` are those of the canister that is restored, which a clone's are not the backup's."""
         self._effects = effects
         self._point = point
-        self._canister: Principal = point.stored.canister
+        self._canister = canister
         self._name = name
         self._progress = progress
         self._sent_bytes = 0
@@ -43,7 +47,7 @@ class Uploader:
         return identifier
 
     async def _snapshot(self, metadata: SnapshotMetadata) -> bytes:
-        made = snapshots_made(self._effects.journal.records, UPLOAD_METADATA)
+        made = snapshots_made(self._effects.journal.records, UPLOAD_METADATA, canister=self._canister.to_str())
         if made and made[-1] in await self._effects.attempts.snapshot_ids(self._canister):
             return made[-1]
         return await self._effects.upload_snapshot_metadata(self._canister, metadata)
@@ -56,10 +60,10 @@ class Uploader:
             for part in slices_of(state.metadata)
             if (part.blob, part.offset) not in sent and not state.is_zero(part)
         )
-        await _at_once([self._send_slices(identifier, slices) for _ in range(UPLOADS_AT_ONCE)])
+        await in_parallel([self._send_slices(identifier, slices) for _ in range(UPLOADS_AT_ONCE)])
         chunks = iter(state.metadata.wasm_chunk_store)
         missing = (digest for digest in chunks if digest.hex() not in sent)
-        await _at_once([self._send_chunks(identifier, missing) for _ in range(UPLOADS_AT_ONCE)])
+        await in_parallel([self._send_chunks(identifier, missing) for _ in range(UPLOADS_AT_ONCE)])
 
     async def _send_slices(self, identifier: bytes, slices: Iterator[Slice]) -> None:
         for part in slices:
@@ -99,16 +103,6 @@ def _sent(effects: Effects, identifier: bytes) -> set[object]:
     ]
     slices = {(a.fields["blob"], a.fields["offset"]) for a in done if a.kind is UPLOAD_SLICE}
     return slices | {a.fields["sha256"] for a in done if a.kind is UPLOAD_CHUNK}
-
-
-async def _at_once(work: list[Coroutine[None, None, None]]) -> None:
-    tasks = [asyncio.create_task(part) for part in work]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def differing_fields(wanted: SnapshotMetadata, found: SnapshotMetadata) -> tuple[str, ...]:

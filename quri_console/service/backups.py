@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from quri_console.repository.store import Repository
 from quri_console.service.connect import connect
 from quri_console.service.repositories import open_repository, passphrase_for_runner
 from quri_console.service.session import Session
+
+KEEP_MORE = "keep_more"
+"""The parameter of a backup that says how many more snapshots than configured stay on chain."""
 
 
 def backup_targets(
@@ -50,6 +54,7 @@ def _target(config: Config, canister: CanisterConfig, snapshots: Mapping[str, st
         group=config.group_of(canister.name),
         keep_on_chain=canister.keep_on_chain,
         export_method=canister.export_method,
+        health_checks=canister.health_checks,
         reuse=bytes.fromhex(snapshots[canister.name]) if canister.name in snapshots else None,
     )
 
@@ -94,7 +99,10 @@ def backup_request(
     return BackupRequest(
         network=request.network,
         repository=repository,
-        targets=backup_targets(config, request.canisters, request.parameters.get("snapshots")),
+        targets=tuple(
+            replace(target, keep_on_chain=target.keep_on_chain + int(request.parameters.get(KEEP_MORE, 0)))
+            for target in backup_targets(config, request.canisters, request.parameters.get("snapshots"))
+        ),
         mode=request.parameters.get("mode", "stop"),
         stop_timeout_seconds=float(request.parameters.get("stop_timeout_seconds", DEFAULT_STOP_TIMEOUT_SECONDS)),
         operation=request.id,

@@ -45,6 +45,10 @@ async def examine(session: Session) -> tuple[Diagnosis, ...]:
 async def _everything(session: Session) -> AsyncIterator[Diagnosis]:
     config = session.config
     yield Diagnosis("configuration", "ok", f"{config.path} is read and makes sense")
+    yield _lockdown(session)
+    async for diagnosis in _left_stopped(session):
+        yield diagnosis
+    yield await asyncio.to_thread(_audit, session)
     try:
         async with await History.open(config.paths.history) as history:
             faults = await quick_check(config.paths.history)
@@ -57,12 +61,49 @@ async def _everything(session: Session) -> AsyncIterator[Diagnosis]:
                 yield diagnosis
             async for diagnosis in _messages(session, history):
                 yield diagnosis
+            async for diagnosis in _schedules(session, history):
+                yield diagnosis
     except QuriError as error:
         yield Diagnosis("history", "critical", str(error), error.next_step)
     for diagnosis in await asyncio.to_thread(lambda: list(_on_disk(session))):
         yield diagnosis
     async for diagnosis in _channels(session):
         yield diagnosis
+
+
+def _lockdown(session: Session) -> Diagnosis:
+    from quri_console.effects.lockdown import LIFT
+    from quri_console.service.lockdowns import lockdown_notice
+
+    notice = lockdown_notice(session.config)
+    if notice:
+        return Diagnosis("lockdown", "warning", notice, LIFT)
+    return Diagnosis("lockdown", "ok", "lockdown is off")
+
+
+async def _left_stopped(session: Session) -> AsyncIterator[Diagnosis]:
+    """What an operation that died left stopped; it is started again here, unless the console is read-only."""
+    from quri_console.service.left_stopped import bring_back
+
+    found = await bring_back(session)
+    for item in found:
+        level: Level = "warning" if item.ended else "critical"
+        step = "" if item.ended else f"`quri-console operations resume {item.operation}` starts it and goes on."
+        yield Diagnosis("left stopped", level, item.words, step)
+    if not found:
+        yield Diagnosis("left stopped", "ok", "no canister was left stopped by an operation that died")
+
+
+def _audit(session: Session) -> Diagnosis:
+    from quri_console.service.audit import verify_audit
+
+    try:
+        check = verify_audit(session)
+    except QuriError as error:
+        return Diagnosis("audit", "critical", str(error), error.next_step)
+    if check.fault is None:
+        return Diagnosis("audit", "ok", f"the audit log is whole: {check.events} events")
+    return Diagnosis("audit", "critical", f"the audit log was changed: {check.fault.words}", "See `audit verify`.")
 
 
 async def _rounds(session: Session, history: History) -> AsyncIterator[Diagnosis]:
@@ -96,6 +137,14 @@ async def _messages(session: Session, history: History) -> AsyncIterator[Diagnos
         yield Diagnosis("messages", "warning", text, f"`quri-console notify test {message.channel}` tries it.")
     if not stuck and not dead:
         yield Diagnosis("messages", "ok", "no message is stuck")
+
+
+async def _schedules(session: Session, history: History) -> AsyncIterator[Diagnosis]:
+    if session.config.schedules.active:
+        from quri_console.service.schedule_health import examine_schedules
+
+        async for diagnosis in examine_schedules(session, history):
+            yield diagnosis
 
 
 def _on_disk(session: Session) -> Iterator[Diagnosis]:

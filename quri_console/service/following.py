@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from quri_console.config import Config
-from quri_console.effects.calls import TAKE_SNAPSHOT
+from quri_console.effects.calls import UPLOAD_METADATA
 from quri_console.effects.journal import JOURNAL_NAME, Record, read_records
 from quri_console.effects.operation_files import REQUEST, OperationFiles, OperationRequest, Outcome, ProgressReader
 from quri_console.effects.operation_summary import OperationState, OperationSummary, Rollback
-from quri_console.effects.replay import left_stopped, snapshots_made
+from quri_console.effects.replay import check_snapshots, left_stopped, safety_snapshots, snapshots_made
 from quri_console.effects.runner import ABORT
 from quri_console.errors import ExitCode, QuriError, UsageError
 from quri_console.progress import ProgressEvent
@@ -189,9 +189,10 @@ def _summary(files: OperationFiles, undone: Mapping[str, Rollback]) -> Operation
         outcome=outcome,
         reason=request.reason,
         left_stopped=left_stopped(records),
-        safety_snapshots=snapshots_made(records, TAKE_SNAPSHOT),
+        safety_snapshots=safety_snapshots(records),
         directory=files.directory,
         rolled_back=undone.get(request.id),
+        own_snapshots=(*snapshots_made(records, UPLOAD_METADATA), *check_snapshots(records)),
     )
 
 

@@ -18,6 +18,7 @@ from quri_console.repository.store import Repository
 from quri_console.repository.trash import Forgotten, forget, unforget
 from quri_console.service.keeping import by_whom, locked, now_of, opened
 from quri_console.service.operations import require_writable_session
+from quri_console.service.removal_audit import note_brought_back, note_forgotten
 from quri_console.service.session import Session
 
 _COUNTS = ("keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly")
@@ -71,6 +72,7 @@ def forget_backups(
         if not dry_run:
             why = "retention policy" if by_policy and not reason else reason
             forget(repository, chosen, by=by_whom(), reason=why, now=now, by_policy=by_policy)
+            note_forgotten(session, chosen, why)
     return plan
 
 
@@ -89,7 +91,9 @@ def unforget_backups(session: Session, names: Sequence[str], *, wait_seconds: fl
                     why="`prune` has removed it, or there never was one of this name.",
                     next_step="`quri-console list --all` shows the backups that are left, forgotten ones too.",
                 )
-        return unforget(repository, names)
+        back = unforget(repository, names)
+        note_brought_back(session, back)
+        return back
 
 
 def _meant(repository: Repository, name: str) -> str:

@@ -21,6 +21,7 @@ from quri_console.repository.prune_execute import execute_prune
 from quri_console.repository.prune_plan import PrunePlan, PruneResult
 from quri_console.repository.store import Repository
 from quri_console.service.operations import require_writable_session
+from quri_console.service.removal_audit import note_pruned
 from quri_console.service.repositories import open_repository
 from quri_console.service.session import Session
 
@@ -84,6 +85,7 @@ def prune(
     require_writable_session(session, "prune")
     repository = opened(session)
     with locked(session, repository, "exclusive", "prune", wait_seconds=wait_seconds) as lock:
+        note_pruned(session, plan)
         return execute_prune(repository, plan, lock, progress=progress)
 
 
@@ -101,6 +103,7 @@ def prune_at_once(
     with locked(session, repository, "exclusive", "prune", wait_seconds=wait_seconds) as lock:
         plan = plan_prune(repository, now=now_of(session), grace=_grace(session, grace))
         show(plan)
+        note_pruned(session, plan)
         return execute_prune(repository, plan, lock, progress=progress)
 
 

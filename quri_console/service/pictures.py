@@ -11,9 +11,10 @@ from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.config import Config, NetworkConfig
 from quri_console.errors import QuriError
 from quri_console.history import History, Sample
+from quri_console.monitor.alert_marks import alert_marks
 from quri_console.monitor.burn import ALERT_WINDOWS_SECONDS
-from quri_console.monitor.fleet import FleetStatus
-from quri_console.monitor.health import MOMENT_SECONDS
+from quri_console.monitor.fleet import AlertMark, FleetStatus
+from quri_console.monitor.not_ready import not_ready, readiness_marks
 from quri_console.monitor.payers import PayerReading, PayerView, fleet_burn_per_day, payer_view
 from quri_console.monitor.view import SERIES_SECONDS, Seen, fleet_picture
 from quri_console.monitor.windows import HOUR_NS, Segment, segments_of_series, whole_hour
@@ -37,13 +38,16 @@ async def read_seen(history: History, network: str, now_ns: int, *, series: bool
     until_ns = now_ns + AHEAD_SECONDS * NANOSECONDS_PER_SECOND
     since_ns = now_ns - SERIES_SECONDS * NANOSECONDS_PER_SECOND if series else whole_hour(now_ns) - HOUR_NS
     balances = await history.cycles_series(network, since_ns, until_ns)
+    duties = await history.duties.all(network)
     return Seen(
         attempts=await newest_attempts(history, network, now_ns),
         answers=await history.newest_answers(network, until_ns),
         readings=await history.newest_readings(network, until_ns),
         series=balances if series else {},
         segments=await _segments(history, network, now_ns, balances),
-        events=await history.events.newest(network, now_ns - MOMENT_SECONDS * NANOSECONDS_PER_SECOND),
+        events=await history.events.newest(network, now_ns - DAY_SECONDS * NANOSECONDS_PER_SECOND),
+        not_ready=not_ready(duties),
+        readiness=readiness_marks(duties),
         memory_day_ago=await history.rollups.memory_around(network, now_ns - DAY_SECONDS * NANOSECONDS_PER_SECOND),
     )
 
@@ -79,15 +83,26 @@ async def picture(
 ) -> FleetStatus:
     """The fleet as history and repository have it now; a repository that cannot be read is a notice, not a failure."""
     seen = await read_seen(history, network.name, now_ns, series=series)
-    seen = replace(seen, anomalies=anomalies or {}, snapshots=snapshots or {})
+    marks = await _alert_marks(config, network.name, history, now_ns)
+    seen = replace(seen, anomalies=anomalies or {}, snapshots=snapshots or {}, alerts=marks)
     backups: Mapping[str, int] | None = None
     try:
-        backups = await asyncio.to_thread(newest_backups, config, network.name)
+        backups, verified = await asyncio.to_thread(_newest_copies_there, config, network.name)
+        seen = replace(seen, verified=verified)
     except QuriError as error:
         notice = notice or str(error)
-    notice = notice or await asyncio.to_thread(_notice_of_operations, config, network.name, now_ns)
+    told = await asyncio.to_thread(_notice_of_operations, config, network.name, now_ns)
+    notice = " · ".join(text for text in (told, notice) if text)
     fleet = fleet_picture(config, network, seen, backups, now_ns=now_ns, notice=notice)
     return replace(fleet, payers=await _payers(config, network.name, history, fleet, now_ns))
+
+
+async def _alert_marks(config: Config, network: str, history: History, now_ns: int) -> Mapping[str, AlertMark]:
+    alerts = await history.alerts.current(network)
+    if not alerts:
+        return {}
+    names = {canister.id: canister.name for canister in config.canisters}
+    return alert_marks(alerts, await history.alerts.mutes(network), names, now_ns)
 
 
 async def _payers(
@@ -108,6 +123,20 @@ async def _payers(
 
 
 def _notice_of_operations(config: Config, network: str, now_ns: int) -> str:
+    notices = (_notice_of_lockdown(config), _notice_of_dead(config, network, now_ns))
+    return " · ".join(notice for notice in notices if notice)
+
+
+def _notice_of_lockdown(config: Config) -> str:
+    if not (config.paths.state / "lockdown.json").exists():
+        # spares the import where there is none
+        return ""
+    from quri_console.service.lockdowns import lockdown_notice
+
+    return lockdown_notice(config)
+
+
+def _notice_of_dead(config: Config, network: str, now_ns: int) -> str:
     if not config.paths.operations.is_dir():
         # spares the import where nothing was ever done
         return ""
@@ -138,8 +167,16 @@ def newest_backups(config: Config, network: str) -> Mapping[str, int] | None:
     None where there is no repository yet.
     Raises NotARepository, NewerFormat, CorruptionError, StorageFailed.
     """
+    return _newest_copies_there(config, network)[0]
+
+
+def _newest_copies_there(config: Config, network: str) -> tuple[Mapping[str, int] | None, Mapping[str, int]]:
+    """As `newest_backups`, and beside it the same of those backups that were read again and found whole."""
     backups = remaining_backups(config)
-    return None if backups is None else newest_copies(backups, network)
+    if backups is None:
+        return None, {}
+    verified = [backup for backup in backups if backup.standing.verified_at is not None]
+    return newest_copies(backups, network), newest_copies(verified, network)
 
 
 def remaining_backups(config: Config) -> Sequence[BackupSummary] | None:

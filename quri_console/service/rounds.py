@@ -8,7 +8,7 @@ import random
 import secrets
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.errors import QuriError
@@ -193,7 +193,16 @@ class Rounds:
             await history.add_samples(self._session.network.name, samples)
             self._silent_rounds = 0 if any(sample.answered for sample in samples) else self._silent_rounds + 1
             await self._follow_up(history, started)
-        await self._rest(history, self._delay_seconds())
+        delay = self._delay_seconds()
+        self._say_when_next(delay)
+        await self._rest(history, delay)
+
+    def _say_when_next(self, delay: float) -> None:
+        """While nobody answers, rounds come more seldom; whoever looks should know when the next one is."""
+        if self._silent_rounds and self._newest is not None:
+            due_ns = self._session.clock.now_ns() + round(delay * NANOSECONDS_PER_SECOND)
+            self._newest = replace(self._newest, next_round_ns=due_ns)
+            self._publish(self._newest)
 
     async def _follow_up(self, history: History, started: float) -> None:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from quri_console.history import History
 from quri_console.monitor.fleet import FleetStatus
 from quri_console.monitor.view import is_stale
@@ -13,12 +15,24 @@ async def fleet_status(session: Session, *, live: bool = False) -> FleetStatus:
     """The fleet from the history, or from one round when `live` or when the newest is older than two intervals.
 
     A network that does not answer is no error here: the last known values come back as stale, with
-    the reason in `notice`. Raises QuriError when the history or a key file cannot be used.
+    the reason in `notice`. When `live`, what an operation that died left stopped is started first.
+    Raises QuriError when the history or a key file cannot be used.
     """
+    found = await _brought_back(session) if live else ""
     async with await History.open(session.config.paths.history) as history:
         if live or await _outdated(session, history):
-            return await _after_a_round(session, history)
+            fleet = await _after_a_round(session, history)
+            return fleet if not found else replace(fleet, notice=" · ".join(filter(None, (found, fleet.notice))))
         return await picture(session.config, session.network, history, session.clock.now_ns())
+
+
+async def _brought_back(session: Session) -> str:
+    """What operations that died had left stopped, started again now where that is possible; empty when nothing."""
+    if not session.config.paths.operations.is_dir():
+        return ""
+    from quri_console.service.left_stopped import bring_back
+
+    return "; ".join(item.words for item in await bring_back(session))
 
 
 async def _outdated(session: Session, history: History) -> bool:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, Self
 
+from quri_console.errors import QuriError
 from quri_console.service.session import Session
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class ServiceThread:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._rounds.run())
                 tasks.create_task(self._deliver(self._rounds))
+                tasks.create_task(self._bring_back(self._rounds))
 
     async def _deliver(self, rounds: Rounds) -> None:
         """The process that polls also judges alerts, so it has to deliver them, too."""
@@ -95,6 +97,16 @@ class ServiceThread:
             from quri_console.service.deliveries import deliver_until_cancelled
 
             await deliver_until_cancelled(self._session, rounds.keep_notice)
+
+    async def _bring_back(self, rounds: Rounds) -> None:
+        """What an operation that died left stopped is started by whoever finds it, so by the console, too."""
+        from quri_console.service.left_stopped import keep_bringing_back
+
+        interval = self._session.config.monitor.interval_seconds
+        try:
+            await keep_bringing_back(self._session, rounds.keep_notice, interval)
+        except QuriError as error:
+            rounds.keep_notice(f"left stopped: {error}")
 
     async def _show_history(self) -> None:
         from quri_console.service.pictures import first_picture

@@ -27,7 +27,7 @@ from quri_console.service.session import Session
 if TYPE_CHECKING:
     from quri_console.monitor.heartbeats import Heartbeats
 
-NoticeKind = Literal["started", "round", "alert", "problem", "ended"]
+NoticeKind = Literal["started", "round", "alert", "schedule", "problem", "ended"]
 CLOSE_SECONDS = 1.0
 """How long a sign of life under way may hold up the end."""
 DUTY: HeartbeatDuty = "watch"
@@ -89,6 +89,9 @@ class Watch:
                     tasks.create_task(self._polling.run())
                     tasks.create_task(deliver_until_cancelled(self._session, self._problem))
                     tasks.create_task(self._keep_metrics())
+                    tasks.create_task(self._bring_back())
+                    tasks.create_task(self._ask_ready())
+                    tasks.create_task(self._run_schedules())
         finally:
             if self._heartbeats is not None:
                 await self._heartbeats.close(CLOSE_SECONDS)
@@ -113,6 +116,47 @@ class Watch:
 
         clock = self._session.clock
         return Heartbeats(configs, outside, clock=clock, random=Random())  # noqa: S311 - jitter
+
+    async def _bring_back(self) -> None:
+        """Start again what an operation that died left stopped, looked for as often as the fleet is."""
+        from quri_console.service.left_stopped import keep_bringing_back
+
+        while True:
+            try:
+                await keep_bringing_back(self._session, self._problem, self._session.config.monitor.interval_seconds)
+            except QuriError as error:
+                self._problem(f"left stopped: {error}")
+            except Exception as error:  # noqa: BLE001 - a bug must be seen, and must not end the watch
+                self._problem(f"left stopped: quri-console itself failed: {type(error).__name__}: {error}")
+            await self._session.clock.sleep(PAUSE_SECONDS)
+
+    async def _ask_ready(self) -> None:
+        """Ask whether the fleet could be restored, as often as the configuration says; never unless it does."""
+        from quri_console.service.readiness import keep_asking
+
+        while self._session.config.monitor.ready_interval_seconds > 0:
+            try:
+                await keep_asking(self._session)
+            except QuriError as error:
+                self._problem(f"ready: {error}")
+            except Exception as error:  # noqa: BLE001 - a bug must be seen, and must not end the watch
+                self._problem(f"ready: quri-console itself failed: {type(error).__name__}: {error}")
+            await self._session.clock.sleep(PAUSE_SECONDS)
+
+    async def _run_schedules(self) -> None:
+        """Run what [schedules] says while this process has the lease; a console that changes nothing runs none."""
+        schedules = self._session.config.schedules
+        if not schedules.active or not schedules.in_watch:
+            return
+        if self._session.read_only:
+            self._problem("--read-only was given, so no schedule is run from here")
+            return
+        from quri_console.service.schedule_loop import ScheduleLoop
+
+        def say(text: str, problem: bool) -> None:
+            self._note("problem" if problem else "schedule", text, "warning" if problem else "ok")
+
+        await ScheduleLoop(self._session, say).run()
 
     async def _keep_metrics(self) -> None:
         """Metrics that cannot be written are said to be so, tried again, and leave the rounds alone."""

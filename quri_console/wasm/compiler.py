@@ -29,6 +29,7 @@ class CompiledModule:
     module: bytes
     plan: Instrumented
     compiled: wasmtime.Module
+    engine: wasmtime.Engine
     imports: Mapping[str, wasmtime.FuncType]
     """Imported functions of `ic0` by name."""
     exports: frozenset[str]
@@ -68,11 +69,12 @@ def _toml_string(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-@lru_cache(maxsize=1)
-def engine() -> wasmtime.Engine:
-    """The process's one engine."""
+@lru_cache(maxsize=2)
+def engine(*, interruptible: bool = False) -> wasmtime.Engine:
+    """The process's one engine, or its other one, whose code can be stopped from outside and is slower for it."""
     config = wasmtime.Config()
     config.consume_fuel = True
+    config.epoch_interruption = interruptible
     config.wasm_memory64 = True
     config.wasm_threads = False
     config.max_wasm_stack = STACK_BYTES
@@ -82,9 +84,12 @@ def engine() -> wasmtime.Engine:
     return wasmtime.Engine(config)
 
 
-def compile_module(module: bytes) -> CompiledModule:
-    """Check, rewrite and compile an installed module (gzip or plain). Raises InvalidModule."""
-    return _compile(_Hashed(module))
+def compile_module(module: bytes, *, interruptible: bool = False) -> CompiledModule:
+    """Check, rewrite and compile an installed module (gzip or plain). Raises InvalidModule.
+
+    Only where it is `interruptible` do executions heed a limit of time.
+    """
+    return _compile(_Hashed(module), interruptible)
 
 
 class _Hashed:
@@ -104,17 +109,17 @@ class _Hashed:
 
 
 @lru_cache(maxsize=64)
-def _compile(hashed: _Hashed) -> CompiledModule:
+def _compile(hashed: _Hashed, interruptible: bool) -> CompiledModule:
     plain = decompress(hashed.module)
     plan = instrument(plain)
     try:
-        compiled = wasmtime.Module(engine(), plan.code)
+        compiled = wasmtime.Module(engine(interruptible=interruptible), plan.code)
     except wasmtime.WasmtimeError as error:
         raise malformed(str(error).strip().splitlines()[-1]) from error
     check_requirements(compiled, plan)
     names = frozenset(entry.name for entry in compiled.exports if isinstance(entry.type, wasmtime.FuncType))
     imports = {entry.name or "": entry.type for entry in compiled.imports if isinstance(entry.type, wasmtime.FuncType)}
-    return CompiledModule(hashed.module, plan, compiled, imports, names)
+    return CompiledModule(hashed.module, plan, compiled, engine(interruptible=interruptible), imports, names)
 
 
 __all__ = ["CompiledModule", "InvalidModule", "cache_folder", "compile_module", "engine", "prepare_cache"]

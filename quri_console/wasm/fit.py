@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from quri_console.wasm.errors import InvalidModule, StateMismatch
 from quri_console.wasm.instrument import Instrumented
-from quri_console.wasm.state import WASM_PAGE_BYTES, CanisterState
+from quri_console.wasm.state import WASM_PAGE_BYTES, GlobalValue, StreamedState
 
 
-def check_state(state: CanisterState, plan: Instrumented) -> None:
+def check_state(state: StreamedState, plan: Instrumented) -> None:
     """Raise StateMismatch where `state` cannot be one of the module behind `plan`."""
     problem = (
-        _globals_problem(state, plan)
-        or _page_problem("heap", len(state.heap))
-        or _page_problem("stable memory", len(state.stable_memory))
-        or _heap_problem(len(state.heap), plan)
+        _globals_problem(state.globals, plan)
+        or _page_problem(state.heap_bytes)
+        or _heap_problem(state.heap_bytes, plan)
     )
     if problem:
         raise StateMismatch("The state does not fit its module", why=problem)
@@ -26,14 +27,14 @@ def check_kept_heap(size: int, plan: Instrumented) -> None:
         raise InvalidModule("The module cannot take over the heap", why=problem)
 
 
-def _globals_problem(state: CanisterState, plan: Instrumented) -> str:
+def _globals_problem(values: Sequence[GlobalValue], plan: Instrumented) -> str:
     expected = [slot.kind for slot in plan.globals]
-    actual = [value.kind for value in state.globals]
+    actual = [value.kind for value in values]
     return "" if actual == expected else f"the module has the globals {expected}, the state has {actual}"
 
 
-def _page_problem(name: str, size: int) -> str:
-    return f"its {name} of {size:,} bytes is not made of whole pages of 65,536" if size % WASM_PAGE_BYTES else ""
+def _page_problem(size: int) -> str:
+    return f"its heap of {size:,} bytes is not made of whole pages of 65,536" if size % WASM_PAGE_BYTES else ""
 
 
 def _heap_problem(size: int, plan: Instrumented) -> str:

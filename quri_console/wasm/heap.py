@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
+from collections.abc import Iterable
 from typing import Protocol
 
 from quri_console.wasm.shared_file import SharedFile, is_supported, map_privately
@@ -22,6 +23,9 @@ class CommittedHeap(Protocol):
 
     def keep(self, address: int, size: int) -> None:
         """Take over what lies at `address`."""
+
+    def fill(self, size: int, slices: Iterable[tuple[int, bytes]]) -> None:
+        """On a new heap: take over these bytes at these offsets; the rest of `size` bytes is zero."""
 
     def put_back(self, address: int) -> None:
         """Make the memory at `address`, of this heap's size, hold the committed content again."""
@@ -41,6 +45,11 @@ class CopiedHeap:
             self._copy = bytearray(size)
         if size:
             ctypes.memmove(self._address, address, size)
+
+    def fill(self, size: int, slices: Iterable[tuple[int, bytes]]) -> None:
+        self._copy = bytearray(size)
+        for offset, data in slices:
+            self._copy[offset : offset + len(data)] = data
 
     def put_back(self, address: int) -> None:
         if self._copy:
@@ -69,6 +78,11 @@ class MappedHeap:
 
     def keep(self, address: int, size: int) -> None:
         self._file.write(self._offset, address, size)
+        self._size = size
+
+    def fill(self, size: int, slices: Iterable[tuple[int, bytes]]) -> None:
+        for offset, data in slices:
+            self._file.write_bytes(self._offset + offset, data)
         self._size = size
 
     def put_back(self, address: int) -> None:

@@ -16,7 +16,7 @@ from quri_console.wasm.memory_limit import excess
 from quri_console.wasm.messages import Call, Callback, Environment, Outcome, OutgoingCall, Trap, TrapKind
 from quri_console.wasm.requirements import PRIVATE, PUBLIC
 from quri_console.wasm.stable_memory import StableMemory
-from quri_console.wasm.state import CanisterState
+from quri_console.wasm.state import CanisterState, StreamedState
 from quri_console.wasm.system_api import Host
 from quri_console.wasm.undoable import UndoableMachine
 
@@ -93,11 +93,31 @@ class CanisterInstance:
     @classmethod
     def restore(cls, state: CanisterState, *, canister_id: bytes, environment: Environment) -> CanisterInstance:
         """Put a state back; neither data segments nor the start function run. Raises InvalidModule, StateMismatch."""
-        compiled = compile_module(state.module)
+        streamed = StreamedState(
+            module=state.module,
+            globals=state.globals,
+            heap_bytes=len(state.heap),
+            heap=[(0, state.heap)],
+            stable=StableMemory.of(state.stable_memory),
+            certified_data=state.certified_data,
+            global_timer_ns=state.global_timer_ns,
+            low_memory_hook=state.low_memory_hook,
+        )
+        return cls.load(streamed, canister_id=canister_id, environment=environment)
+
+    @classmethod
+    def load(
+        cls, state: StreamedState, *, canister_id: bytes, environment: Environment, interruptible: bool = False
+    ) -> CanisterInstance:
+        """As `restore`, with no second copy of the memories. Raises as that does, and what reading the heap raises.
+
+        Only an `interruptible` one heeds the time limits of calls; its code is slower.
+        """
+        compiled = compile_module(state.module, interruptible=interruptible)
         check_state(state, compiled.plan)
         instance = cls(compiled, canister_id, environment)
-        instance._code.load_state(state.heap, state.globals)
-        instance._stable = StableMemory.of(state.stable_memory)
+        instance._code.load_state(state.heap_bytes, state.heap, state.globals)
+        instance._stable = state.stable
         instance.certified_data = state.certified_data
         instance.global_timer_ns = state.global_timer_ns
         instance.low_memory_hook = state.low_memory_hook
@@ -121,7 +141,8 @@ class CanisterInstance:
         A composite query and its callbacks run on a fork that is thrown away afterwards.
         """
         twin = CanisterInstance(self._code.module, self._canister_id, self._environment)
-        twin._code.load_state(self._code.read_all(), self._code.globals)
+        heap = self._code.read_all()
+        twin._code.load_state(len(heap), [(0, heap)], self._code.globals)
         twin._stable = self._stable.copy()
         twin._is_fork = True
         twin.certified_data = self.certified_data
@@ -282,6 +303,7 @@ class CanisterInstance:
     def _run(self, execution: Execution) -> Trap | None:
         call, machine = execution.call, self._code.live
         try:
+            machine.time_limit_seconds = call.time_limit_seconds
             with self._host.running(execution):
                 if execution.context == "s":
                     machine.call_start(execution.limit)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import wasmtime
 from wasmtime import _ffi as ffi
 from wasmtime._extern import wrap_extern
 
-from quri_console.wasm.compiler import CompiledModule, engine
+from quri_console.wasm.compiler import CompiledModule
 from quri_console.wasm.instrument import MEMORY_EXPORT, START_EXPORT, TABLE_EXPORT, GlobalSlot
 from quri_console.wasm.messages import Trap, TrapKind
 from quri_console.wasm.state import WASM_PAGE_BYTES, GlobalKind, GlobalValue
@@ -44,6 +45,8 @@ _TRAP_WORDS = {
     wasmtime.TrapCode.BAD_CONVERSION_TO_INTEGER: "bad conversion to integer",
     wasmtime.TrapCode.UNREACHABLE: "unreachable",
 }
+_NEVER = 1 << 62
+"""Ticks of the engine's clock, which ticks once for every execution that took too long."""
 
 
 LARGEST_HEAP_BYTES = 6 * 1024**3
@@ -63,15 +66,16 @@ class Factory:
 
     def __init__(self, module: CompiledModule, resolve: Resolve) -> None:
         self.module = module
-        linker = wasmtime.Linker(engine())
+        linker = wasmtime.Linker(module.engine)
         for name, kind in module.imports.items():
             linker.define_func("ic0", name, kind, resolve(name, kind))
         self._prepared = linker.instantiate_pre(module.compiled)
 
     def machine(self) -> Machine:
         """A fresh one: the start function has not run and no data segment has been written."""
-        store = wasmtime.Store(engine())
+        store = wasmtime.Store(self.module.engine)
         store.set_fuel(0)
+        store.set_epoch_deadline(_NEVER)
         store.set_limits(memory_size=LARGEST_HEAP_BYTES)
         with _WASM_RUNS_ALONE:
             instance = self._prepared.instantiate(store)
@@ -90,6 +94,8 @@ class Machine:
         self._globals = [(slot, self._global_handle(slot)) for slot in module.plan.globals]
         self._value = ffi.wasmtime_val_t()
         self._bits_address = ctypes.addressof(self._value.of)
+        self.time_limit_seconds: float | None = None
+        """How long the next executions of an interruptible module may run; None: until instructions are used up."""
 
     def _export(self, name: str) -> object:
         """One export; the binding's own mapping would wrap all of them."""
@@ -127,16 +133,18 @@ class Machine:
 
     def read(self, offset: int, size: int) -> bytes:
         """A slice of memory; raises IndexError beyond its end."""
-        self._check(offset, size)
+        self.check(offset, size)
         return ctypes.string_at(self.memory_address + offset, size) if size else b""
 
-    def write(self, offset: int, data: bytes) -> None:
+    def write(self, offset: int, data: bytes | bytearray) -> None:
         """Overwrite a slice of memory; raises IndexError beyond its end."""
-        self._check(offset, len(data))
+        self.check(offset, len(data))
         if data:
-            ctypes.memmove(self.memory_address + offset, data, len(data))
+            content = bytes(data) if isinstance(data, bytearray) else data
+            ctypes.memmove(self.memory_address + offset, content, len(data))
 
-    def _check(self, offset: int, size: int) -> None:
+    def check(self, offset: int, size: int) -> None:
+        """Raise IndexError where a slice is not in the memory."""
         if offset + size > self.memory_bytes:
             raise IndexError(f"memory ends at {self.memory_bytes}, not at {offset + size}")
 
@@ -168,6 +176,24 @@ class Machine:
     def fuel(self) -> int:
         """Instructions left."""
         return self._store.get_fuel()
+
+    @contextmanager
+    def _ending_in_time(self) -> Iterator[None]:
+        """Have what runs meanwhile trap when its time is over; nothing else may run, because all share the clock."""
+        seconds = self.time_limit_seconds
+        if seconds is None:
+            yield
+            return
+        self._store.set_epoch_deadline(1)
+        timer = threading.Timer(seconds, self.module.engine.increment_epoch)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+            self._store.set_epoch_deadline(_NEVER)
 
     def call_export(self, name: str, limit: int) -> None:
         """Call an exported function of type () -> (). Raises Trapped."""
@@ -202,7 +228,7 @@ class Machine:
     def _call(self, function: wasmtime.Func, arguments: tuple[int, ...], limit: int) -> None:
         self._store.set_fuel(limit)
         try:
-            with _WASM_RUNS_ALONE:
+            with _WASM_RUNS_ALONE, self._ending_in_time():
                 function(self._store, *arguments)
         except wasmtime.Trap as trap:
             raise Trapped(_explain(trap)) from None
@@ -212,5 +238,7 @@ def _explain(trap: wasmtime.Trap) -> Trap:
     code = trap.trap_code
     if code is wasmtime.TrapCode.OUT_OF_FUEL:
         return Trap(TrapKind.INSTRUCTION_LIMIT, "the instruction limit for a single message was exceeded")
+    if code is wasmtime.TrapCode.INTERRUPT:
+        return Trap(TrapKind.TIME_LIMIT, "it did not end within the time allowed")
     words = _TRAP_WORDS.get(code) if code is not None else None
     return Trap(TrapKind.WASM, words or trap.message.strip().splitlines()[0])

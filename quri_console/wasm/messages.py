@@ -31,6 +31,7 @@ class TrapKind(Enum):
     CALLED_TRAP = 503  # the code called ic0.trap
     CONTRACT_VIOLATION = 504  # the code misused the System API, or used what is not supported
     INSTRUCTION_LIMIT = 522
+    TIME_LIMIT = 528
     METHOD_NOT_FOUND = 536  # there is no such export, or no such table entry
     WASM_MEMORY_LIMIT = 539
 
@@ -41,6 +42,8 @@ class Trap:
 
     kind: TrapKind
     message: str
+    lacks: str = ""
+    """What the code asked for that this room does not have, where that is why: the network might have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class Call:
     runs them; a composite query's callbacks are not replicated.
     `needs_reply` is False where the call was already answered or there is
     nothing to answer (set it so for callbacks after a reply).
-    `instruction_limit` None means the limit of the entry point.
+    `instruction_limit` None means the limit of the entry point, `time_limit_seconds` None that only it counts;
+    an instance heeds it that was loaded as interruptible.
     `canister_version` None means the environment's.
     """
 
@@ -79,6 +83,7 @@ class Call:
     needs_reply: bool = True
     data_certificate: bytes | None = None
     instruction_limit: int | None = None
+    time_limit_seconds: float | None = None
     canister_version: int | None = None
 
 

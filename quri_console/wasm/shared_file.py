@@ -63,6 +63,13 @@ class SharedFile:
             piece = (ctypes.c_char * min(size - done, _LARGEST_WRITE_BYTES)).from_address(address + done)
             done += os.pwrite(self.descriptor, piece, offset + done)
 
+    def write_bytes(self, offset: int, data: bytes) -> None:
+        """Store bytes at `offset`."""
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(self.descriptor, view[:_LARGEST_WRITE_BYTES], offset)
+            view, offset = view[written:], offset + written
+
 
 def map_privately(descriptor: int, offset: int, address: int, size: int) -> None:
     """Replace the pages at `address` by a copy-on-write view of the file. Raises OSError."""

@@ -1,14 +1,24 @@
-"""Stable memory: 64 KiB pages on the host side, undone page by page without copying the whole."""
+"""Stable memory: 64 KiB pages on the host side, undone page by page without copying the whole.
+
+The committed content may lie elsewhere: then a page is read when it is first touched, and only a few are kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 
+from quri_console.wasm.errors import StateMismatch
 from quri_console.wasm.state import WASM_PAGE_BYTES
 
 _ZERO_PAGE = bytes(WASM_PAGE_BYTES)
 LARGEST_STABLE_PAGES = 500 * 1024**3 // WASM_PAGE_BYTES
 """500 GiB, the network's limit per canister."""
+PAGES_KEPT = 256
+"""How many pages that were read from elsewhere are kept in memory."""
+
+PageReader = Callable[[int], "bytes | None"]
+"""The content of a page, or None for one of zeroes; what it raises ends the message that touched the page."""
 
 
 class StableMemory:
@@ -19,10 +29,24 @@ class StableMemory:
         self._size_pages = 0
         self._written: dict[int, bytearray] = {}
         self._size_pages_before = 0
+        self._reader: PageReader | None = None
+        self._reader_pages = 0
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
+
+    @classmethod
+    def over(cls, reader: PageReader, size_pages: int) -> StableMemory:
+        """Stable memory whose committed content is read page by page, and only where it is touched."""
+        memory = cls()
+        memory._size_pages = memory._size_pages_before = memory._reader_pages = size_pages
+        memory._reader = reader
+        return memory
 
     @classmethod
     def of(cls, content: bytes) -> StableMemory:
-        """Stable memory that holds `content` (whole pages)."""
+        """Stable memory that holds `content`. Raises StateMismatch where that is not whole pages."""
+        if len(content) % WASM_PAGE_BYTES:
+            why = f"its stable memory of {len(content):,} bytes is not made of whole pages of 65,536"
+            raise StateMismatch("The state does not fit its module", why=why)
         memory = cls()
         memory._size_pages = memory._size_pages_before = len(content) // WASM_PAGE_BYTES
         for page in range(memory._size_pages):
@@ -36,6 +60,7 @@ class StableMemory:
         twin = StableMemory()
         twin._pages = dict(self._pages)
         twin._size_pages = twin._size_pages_before = self._size_pages_before
+        twin._reader, twin._reader_pages = self._reader, self._reader_pages
         return twin
 
     @property
@@ -58,7 +83,12 @@ class StableMemory:
 
     def read(self, offset: int, size: int) -> bytes:
         """A slice; raises IndexError beyond the end."""
-        return b"".join(self._slices(offset, size))
+        return b"".join(self.pieces(offset, size))
+
+    def pieces(self, offset: int, size: int) -> Iterator[bytes | bytearray]:
+        """A slice page by page, so that it is never in memory as a whole; raises IndexError beyond the end."""
+        self._check(offset, size)
+        return self._slices(offset, size)
 
     def write(self, offset: int, data: bytes) -> None:
         """Overwrite a slice; raises IndexError beyond the end."""
@@ -87,17 +117,31 @@ class StableMemory:
             raise IndexError(f"stable memory ends at {self.size_bytes}, not at {offset + size}")
 
     def _slices(self, offset: int, size: int) -> Iterator[bytes | bytearray]:
-        self._check(offset, size)
         stop = offset + size
         while offset < stop:
             page, start = divmod(offset, WASM_PAGE_BYTES)
             length = min(stop - offset, WASM_PAGE_BYTES - start)
-            content: bytes | bytearray = self._written.get(page) or self._pages.get(page, _ZERO_PAGE)
+            content: bytes | bytearray = self._written.get(page) or self._committed(page)
             yield content if length == WASM_PAGE_BYTES else content[start : start + length]
             offset += length
 
     def _writable(self, page: int) -> bytearray:
         content = self._written.get(page)
         if content is None:
-            content = self._written[page] = bytearray(self._pages.get(page, _ZERO_PAGE))
+            content = self._written[page] = bytearray(self._committed(page))
+        return content
+
+    def _committed(self, page: int) -> bytes:
+        content = self._pages.get(page)
+        if content is None and self._reader is not None and page < self._reader_pages:
+            return self._read_page(page, self._reader)
+        return _ZERO_PAGE if content is None else content
+
+    def _read_page(self, page: int, reader: PageReader) -> bytes:
+        content = self._kept.pop(page, None)
+        if content is None:
+            content = reader(page) or _ZERO_PAGE
+        self._kept[page] = content
+        if len(self._kept) > PAGES_KEPT:
+            self._kept.popitem(last=False)
         return content

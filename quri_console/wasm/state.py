@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from quri_console.wasm.stable_memory import StableMemory
 
 WASM_PAGE_BYTES = 65_536
 
@@ -55,6 +59,23 @@ class CanisterState:
     globals: tuple[GlobalValue, ...]
     heap: bytes
     stable_memory: bytes
+    certified_data: bytes = b""
+    global_timer_ns: int = 0
+    low_memory_hook: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedState:
+    """A state of which only a part is in memory while it is put in; the rest is as in `CanisterState`.
+
+    `heap` is read once: offsets and bytes, in any order; what it leaves out is zero.
+    """
+
+    module: bytes
+    globals: tuple[GlobalValue, ...]
+    heap_bytes: int
+    heap: Iterable[tuple[int, bytes]]
+    stable: StableMemory
     certified_data: bytes = b""
     global_timer_ns: int = 0
     low_memory_hook: str | None = None

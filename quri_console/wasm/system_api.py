@@ -26,9 +26,9 @@ def handler(function: Handler) -> Handler:
     return function
 
 
-def violation(message: str) -> Trapped:
-    """The trap for misuse of the System API."""
-    return Trapped(Trap(TrapKind.CONTRACT_VIOLATION, message))
+def violation(message: str, *, lacks: str = "") -> Trapped:
+    """The trap for misuse of the System API, or for what is not there (see `Trap.lacks`)."""
+    return Trapped(Trap(TrapKind.CONTRACT_VIOLATION, message, lacks))
 
 
 class Host:
@@ -83,7 +83,7 @@ class Host:
 
     def _unsupported(self, name: str) -> HostFunction:
         def function(*_: int) -> int | None:
-            raise violation(f"ic0.{name} is not supported by this network")
+            raise violation(f"ic0.{name} is not supported by this network", lacks=f"ic0.{name}")
 
         return function
 
@@ -92,6 +92,14 @@ class Host:
     def load(self, source: int, size: int) -> bytes:
         """Bytes that the canister passes."""
         return self.machine.read(source, size)
+
+    def copy_from_stable(self, destination: int, offset: int, size: int) -> None:
+        """Copy a slice of stable memory to the canister, page by page."""
+        pieces = self.execution.stable.pieces(offset, size)
+        self.machine.check(destination, size)
+        for piece in pieces:
+            self.machine.write(destination, piece)
+            destination += len(piece)
 
     def store_slice(self, content: bytes, destination: int, offset: int, size: int) -> None:
         """Copy `content[offset:offset+size]` to the canister, as every `*_copy` function does."""

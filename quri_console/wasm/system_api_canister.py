@@ -95,7 +95,7 @@ def stable_write(host: Host, offset: int, source: int, size: int) -> None:
 @handler
 def stable_read(host: Host, destination: int, offset: int, size: int) -> None:
     _require_32_bit(host, "stable_read")
-    host.machine.write(destination, host.execution.stable.read(offset, size))
+    host.copy_from_stable(destination, offset, size)
 
 
 @handler
@@ -115,7 +115,7 @@ def stable64_write(host: Host, offset: int, source: int, size: int) -> None:
 
 @handler
 def stable64_read(host: Host, destination: int, offset: int, size: int) -> None:
-    host.machine.write(destination, host.execution.stable.read(offset, size))
+    host.copy_from_stable(destination, offset, size)
 
 
 # certified data
@@ -136,7 +136,7 @@ def data_certificate_present(host: Host) -> int:
 def _certificate(host: Host, name: str) -> bytes:
     certificate = host.execution.call.data_certificate
     if certificate is None:
-        raise violation(f"ic0.{name}: there is no data certificate")
+        raise violation(f"ic0.{name}: there is no data certificate", lacks="a data certificate")
     return certificate
 
 

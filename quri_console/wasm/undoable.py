@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from quri_console.wasm.compiler import CompiledModule
 from quri_console.wasm.errors import InvalidModule
@@ -34,10 +33,11 @@ class UndoableMachine:
         except IndexError as error:
             raise InvalidModule("The module cannot be instantiated", why=f"a data segment: {error}") from error
 
-    def load_state(self, heap: bytes, values: Sequence[GlobalValue]) -> None:
-        """Put in memory and globals that fit the module."""
+    def load_state(self, size: int, slices: Iterable[tuple[int, bytes]], values: Sequence[GlobalValue]) -> None:
+        """Put in a memory of `size` bytes and globals that fit the module; before anything ran. What `slices` of
+        offsets and bytes leave out is zero."""
         self.globals = tuple(values)
-        self._heap.keep(ctypes.cast(ctypes.c_char_p(heap), ctypes.c_void_p).value or 0, len(heap))
+        self._heap.fill(size, slices)
         self._is_heap_committed = True
         self._put_back()
         self.globals = self.live.read_globals()  # immutable ones are the module's own
@@ -45,7 +45,8 @@ class UndoableMachine:
     def take_over_heap(self, of: UndoableMachine) -> None:
         """Keep the heap of an older module, as it is now. Raises InvalidModule where it does not fit."""
         check_kept_heap(of.live.memory_bytes, self.module.plan)
-        self.load_state(of.read_all(), self.globals)
+        heap = of.read_all()
+        self.load_state(len(heap), [(0, heap)], self.globals)
 
     def read_all(self) -> bytes:
         """The whole live memory."""

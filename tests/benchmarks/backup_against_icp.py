@@ -137,19 +137,18 @@ def _median(runs: list[Run]) -> Run:
     )
 
 
-def as_a_runner() -> None:
+def as_a_runner(module: str) -> None:
     """Start again with a runner's environment; the official client does not inherit it."""
     own = {name: value for name, value in runner_environment().items() if name.startswith("MALLOC_")}
     if all(os.environ.get(name) == value for name, value in own.items()):
         for name in own:
             del os.environ[name]  # the C library has read it
     else:
-        module = ["-m", "tests.benchmarks.backup_against_icp"]
-        os.execve(sys.executable, [sys.executable, *module, *sys.argv[1:]], runner_environment())
+        os.execve(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]], runner_environment())
 
 
 def main() -> None:
-    as_a_runner()
+    as_a_runner("tests.benchmarks.backup_against_icp")
     megabytes = int(sys.argv[1]) if len(sys.argv) > 1 else 256
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     with tempfile.TemporaryDirectory() as folder:

@@ -25,6 +25,8 @@ from tests.support.networks import local_network
 
 SNAPSHOTS = (bytes(8) + b"benchmark one", bytes(8) + b"benchmark two")
 EMPTY_MODULE = b"\x00asm\x01\x00\x00\x00"
+MEMORY_MODULE = EMPTY_MODULE + b"\x05\x03\x01\x00\x01" + b"\x07\x0a\x01\x06memory\x02\x00"
+"""A module with a memory of at least one page, so that a heap can be loaded into it."""
 NODE_BYTES = 4096
 RECORD_BYTES = 100
 CHANGED_SHARE = 0.001
@@ -60,22 +62,26 @@ def changed(memory: bytearray, seed: int = 2) -> bytearray:
 
 
 def snapshots(megabytes: int, kind: str) -> tuple[StoredSnapshot, ...]:
-    """Two snapshots of a state of this size, a quarter of it heap; `zero` is one all-zero heap."""
+    """Two snapshots of a state of this size, a quarter of it heap; of one, `zero` all-zero, `half` half zero."""
     pages = megabytes * 1_000_000 // WASM_PAGE_BYTES
     if kind == "zero":
         return (_snapshot(SNAPSHOTS[0], bytearray(pages * WASM_PAGE_BYTES), bytearray()),)
+    if kind == "half":
+        stable = image(pages // 4 * WASM_PAGE_BYTES)
+        stable.extend(bytes(pages // 2 * WASM_PAGE_BYTES))
+        return (_snapshot(SNAPSHOTS[0], image(pages // 4 * WASM_PAGE_BYTES, 3), stable, MEMORY_MODULE),)
     heap, stable = image(pages // 4 * WASM_PAGE_BYTES, 3), image((pages - pages // 4) * WASM_PAGE_BYTES)
     first = _snapshot(SNAPSHOTS[0], heap, stable)
     return (first,) if kind == "single" else (first, _snapshot(SNAPSHOTS[1], changed(heap, 4), changed(stable)))
 
 
-def _snapshot(identifier: bytes, heap: bytearray, stable: bytearray) -> StoredSnapshot:
+def _snapshot(identifier: bytes, heap: bytearray, stable: bytearray, module: bytes = EMPTY_MODULE) -> StoredSnapshot:
     return StoredSnapshot(
         id=identifier,
         taken_at_ns=time.time_ns(),
         canister_version=1,
         is_uploaded=False,
-        wasm_module=EMPTY_MODULE,
+        wasm_module=module,
         wasm_memory=heap,
         stable_memory=stable,
         globals=(),
@@ -121,10 +127,10 @@ class ServerFacts:
         return 0.0
 
 
-async def install_empty_module(server: StateServer) -> None:
+async def install_empty_module(server: StateServer, module: bytes = EMPTY_MODULE) -> None:
     """A canister without code is refused: there is nothing to back up."""
     async with Agent(server.url, root_key=server.root_key, identity=identity_from_pem(server.pem)) as agent:
-        await perform(agent, change.install_code(Principal(server.canister), "install", EMPTY_MODULE))
+        await perform(agent, change.install_code(Principal(server.canister), "install", module))
 
 
 class StateServer:

@@ -14,7 +14,7 @@ from quri_console.localnet.canister import RunState
 from quri_console.localnet.configuration import write_private
 from quri_console.localnet.demo_fleet import FLEET
 from quri_console.localnet.faults import Delay, FaultRule
-from quri_console.service.operations import resume
+from quri_console.service.resuming import resume
 from tests.support.guinea_pig import read_back
 from tests.support.key_holders import age_holder
 from tests.support.operator_command import Operator, operator_on_fleet

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from quri_console.localnet.canister import RunState
+from quri_console.restore.plan import plan_hash
 from tests.support.damaged_canister import CANISTER, CONFIRM, NAME, Scene, damaged_canister
 
 
@@ -67,6 +69,8 @@ async def test_a_dry_run_shows_the_rollback_and_does_nothing(scene: Scene) -> No
     assert document["feasible"] is True
     assert len(document["hash"]) == 64
     assert document["steps"][0] == "stop"
+    assert document["plan"]["members"][0]["steps"][0]["cycles"] > 0
+    assert "bill      ≈ " in planned.output
     assert await scene.digest() == scene.good
     assert scene.on_network.snapshots_made == made
     assert scene.console.follow("latest").id == restore
@@ -80,7 +84,9 @@ async def test_a_finished_rollback_says_what_is_now_and_how_to_undo_it(scene: Sc
     assert "It is running now." in rolled.output
     assert f"To undo it: quri-console rollback {rollback}" in rolled.output
     assert "kept on chain until you roll back or delete it" in rolled.output
-    assert f"icp canister snapshot delete {CANISTER.to_str()} " in rolled.output
+    assert f"quri-console snapshots delete {NAME} " in rolled.output
+    assert "`quri-console snapshots clean` deletes it after 20" in rolled.output
+    assert "kept until" in (await scene.operator("operations", "show", rollback)).output
 
 
 async def test_a_snapshot_that_somebody_did_delete_is_named_with_its_canister(scene: Scene) -> None:
@@ -89,3 +95,28 @@ async def test_a_snapshot_that_somebody_did_delete_is_named_with_its_canister(sc
     assert refused.code == 14
     assert f"of {NAME} ({CANISTER.to_str()}) is not on chain any more" in refused.errors
     assert f"quri-console restore {NAME} --from BACKUP --dry-run" in refused.errors
+
+
+async def test_what_was_confirmed_is_what_is_rolled_back_or_nothing(scene: Scene) -> None:
+    shown = await scene.console.plan_rollback("latest")
+    scene.on_network.run_state = RunState.STOPPED
+    handle = await scene.console.start_rollback(shown.operation, confirmation=CONFIRM[1], shown=shown)
+    assert handle.request.plan_hash == plan_hash(shown)
+    outcome = await handle.wait()
+    assert outcome.exit_code == 14, outcome
+    assert "has changed since the plan was made" in outcome.what
+    scene.on_network.run_state = RunState.RUNNING
+    assert await scene.digest() == scene.good
+
+
+async def test_a_restore_that_was_undone_at_once_is_not_rolled_back_over_what_came_since(scene: Scene) -> None:
+    scene.operator.edit('health_query = "health"', "")
+    with scene.operator.config.open("a") as file:
+        file.write(f'\n[[canisters.{NAME}.health]]\nmethod = "digest"\nexpect = "(0 : nat64)"\n')
+    undone = await scene.operator("restore", NAME, "--from", "latest", *CONFIRM, "--rollback-if-unhealthy")
+    assert undone.code == 1, undone.output
+    await scene.damage()
+    refused = await scene.operator("rollback", "latest", *CONFIRM)
+    assert refused.code == 14, refused.errors
+    assert "there is nothing to roll back" in " ".join(refused.errors.split())
+    assert await scene.digest() == scene.bad

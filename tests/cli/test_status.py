@@ -94,6 +94,8 @@ def test_json_is_exact(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert registry["module_hash"] == bytes(range(32)).hex()
     assert registry["sampled_at"].endswith("+00:00")
     assert registry["last_backup_at"] is None
+    assert registry["verified_at"] is registry["ready_at"] is registry["module_changed_at"] is None
+    assert registry["settings"] == {"controllers": ["2vxsx-fae"]}
 
 
 @pytest.mark.parametrize("with_repository", [True, False])

@@ -137,7 +137,6 @@ FAULTS = [
     (MINIMAL + 'production = "yes"\n', 3, "production is a text", "true or false"),
     (MINIMAL + "prodution = false\n", 3, "networks.ic.prodution is not known", "Did you mean 'production'?"),
     (MINIMAL + "[canister.x]\n", 3, "canister is not known", "Did you mean 'canisters'?"),
-    (MINIMAL + "\n[schedules]\n", 4, "schedules is not supported by this version", "Supported: networks"),
     (MINIMAL + "canisters = 1\n", 3, "networks.ic.canisters is not known", ""),
     (MINIMAL + "[canisters]\nx = 1\n", 4, "canisters.x is a whole number", "[canisters.x]"),
     (MINIMAL + "[canisters.x]\n", 3, "canisters.x.id is missing", "ryjl3"),

@@ -267,5 +267,12 @@ async def test_what_was_left_stopped_is_started_first(lab: Laboratory) -> None:
 
 
 def test_the_table_says_of_every_effect_how_it_is_settled() -> None:
-    assert {kind.name for kind in EFFECTS.values() if not kind.repeatable} == {"take snapshot", "upload metadata"}
-    assert all(kind.keeps_request for kind in EFFECTS.values() if not kind.repeatable or kind is STOP)
+    assert {kind.name for kind in EFFECTS.values() if not kind.repeatable} == {
+        "take snapshot",
+        "upload metadata",
+        "update settings",
+        "upgrade",
+        "upgrade from chunks",
+    }
+    decided = [kind for kind in EFFECTS.values() if not kind.repeatable or kind is STOP]
+    assert all(kind.keeps_request or kind.must_expire for kind in decided)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from quri_console.effects.gate import Intention, admit, check_wanted
+from quri_console.effects.gate import Intention, admit, check_wanted, needs_typing
 from quri_console.errors import ExitCode, RefusedBySafetyRule
 
 ROOT_KEY = b"root key"
@@ -65,3 +65,7 @@ def test_what_is_let_through(change: dict[str, object]) -> None:
     permit = admit(intention, ROOT_KEY)
     assert permit.root_key_hash == ROOT_KEY_HASH
     assert permit.kind == intention.kind
+
+
+def test_deleting_snapshots_is_typed_on_every_network() -> None:
+    assert needs_typing("delete-snapshot", production=False)

@@ -36,7 +36,7 @@ from quri_console.localnet.messages import Reply
 from quri_console.localnet.subnet import FIRST_LOCAL_ID, canister_id
 from quri_console.repository.pack_format import PACK_BYTES
 from quri_console.repository.store import Repository
-from quri_console.service.operations import resume
+from quri_console.service.resuming import resume
 from tests.support.guinea_pig import read_back
 from tests.support.networks import LocalNetwork, local_network
 from tests.support.runners import kill_runner

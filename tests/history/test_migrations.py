@@ -57,10 +57,10 @@ async def test_a_private_copy_of_the_older_version_stays_and_only_the_newest_two
         path = tmp_path / "history.sqlite"
         path.unlink(missing_ok=True)
         stored_database(path, 1)
-        (tmp_path / "history.sqlite.before-v2-20200101T000000Z.partial").write_text("cut off")
+        (tmp_path / "history.sqlite.before-v3-20200101T000000Z.partial").write_text("cut off")
         async with await History.open(path, clock=ManualClock(NOW + minute * 60 * SECOND)):
             pass
-    names = ["history.sqlite.before-v2-20250616T010300Z", "history.sqlite.before-v2-20250616T010400Z"]
+    names = ["history.sqlite.before-v3-20250616T010300Z", "history.sqlite.before-v3-20250616T010400Z"]
     assert copies_of(path) == names
     copy = tmp_path / names[0]
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600

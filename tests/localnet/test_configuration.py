@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from quri_console.config import load_config
+from quri_console.config.model import HealthCheck
 from quri_console.ic.identity import load_identity
 from quri_console.localnet.configuration import ConfiguredCanister, Controller, write_configuration
 
@@ -34,9 +35,9 @@ def test_it_is_what_the_product_loads(tmp_path: Path) -> None:
     network = config.network()
     assert (network.name, network.url, network.root_key) == ("local", "http://127.0.0.1:9", ROOT_KEY)
     assert not network.production
-    assert [(item.name, item.id, item.criticality, item.health_query) for item in config.canisters] == [
-        ("rune-engine", "pkrpq-5qaaa-aaaah-aroda-cai", "high", "health"),
-        ("extra", "aaaaa-aa", "low", None),
+    assert [(item.name, item.id, item.criticality, item.health_checks) for item in config.canisters] == [
+        ("rune-engine", "pkrpq-5qaaa-aaaah-aroda-cai", "high", (HealthCheck("health"),)),
+        ("extra", "aaaaa-aa", "low", ()),
     ]
     for place in (config.paths.state, config.paths.data, config.paths.cache, config.repository.path):
         assert place.is_relative_to(tmp_path)

@@ -8,10 +8,12 @@ import httpx
 import pytest
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
+from quri_console.ic.agent import Agent
 from quri_console.ic.certificates import CertificateOutdated, CertificateVerifier, InvalidSignature
 from quri_console.ic.encoding import cbor
 from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.encoding.request_id import request_id
+from quri_console.ic.rejection import Rejected
 from quri_console.localnet.builtins import CYCLES_LEDGER_ID
 from quri_console.localnet.faults import (
     Action,
@@ -23,6 +25,7 @@ from quri_console.localnet.faults import (
     Faults,
     ForgedCertificate,
     Refuse,
+    RejectCall,
     StaleCertificate,
     Truncate,
 )
@@ -100,6 +103,39 @@ async def test_a_refusal_executes_nothing(served: LocalNetwork, client: RawClien
     response = await client.send(client.call_content(PUPPET_ID, "echo"))
     assert (response.status_code, response.headers["retry-after"]) == (status, "7")
     assert puppet.executed == []
+
+
+async def test_a_call_that_is_turned_down_is_not_executed_and_its_rejection_is_certified(
+    served: LocalNetwork, client: RawClient, puppet: Puppet
+) -> None:
+    served.faults.add(FaultRule(RejectCall("IC0207", "out of cycles"), route="call"))
+    content = client.call_content(PUPPET_ID, "echo", b"x")
+    agent = Agent(served.url, root_key=served.root_key, clock=served.server.clock)
+    async with agent:
+        with pytest.raises(Rejected) as rejection:
+            await agent.update(Principal(PUPPET_ID), "echo", b"x")
+        assert (rejection.value.error_code, rejection.value.reject_code) == ("IC0207", 2)
+        assert rejection.value.certified
+    assert puppet.executed == []
+    verify(served, await client.send(content))
+    assert puppet.executed == ["echo"]
+
+
+async def test_a_call_that_one_node_turns_down_is_not_taken_in(
+    served: LocalNetwork, client: RawClient, puppet: Puppet
+) -> None:
+    served.faults.add(FaultRule(RejectCall("IC0207", "out of cycles", certified=False), route="call"))
+    content = client.call_content(PUPPET_ID, "echo", b"x")
+    answer = cbor.decode((await client.send(content)).content)
+    assert (answer["status"], answer["reject_code"], answer["error_code"]) == ("non_replicated_rejection", 2, "IC0207")
+    assert puppet.executed == []
+
+
+async def test_a_query_that_is_turned_down(served: LocalNetwork, client: RawClient, puppet: Puppet) -> None:
+    served.faults.add(FaultRule(RejectCall(), route="query"))
+    content = client.content("query", canister_id=PUPPET_ID, method_name="echo", arg=b"")
+    answer = cbor.decode((await client.send(content, version="v3")).content)
+    assert (answer["status"], answer["error_code"]) == ("rejected", "IC0210")
 
 
 async def test_a_truncated_reply_announces_more_than_it_holds(served: LocalNetwork, client: RawClient) -> None:

@@ -262,8 +262,8 @@ def test_every_rule_says_what_to_do_in_words_that_can_be_pasted() -> None:
         assert words[0] in ("quri-console", "icp")
         assert "my" not in words
         assert words[-1] != "rm"
-    assert alert_words.action("frozen", "aaaaa-aa", "rune") == "icp canister top-up aaaaa-aa --amount 1T"
-    assert alert_words.action("stopped", "aaaaa-aa", "rune") == "icp canister start aaaaa-aa"
+    assert alert_words.action("frozen", "aaaaa-aa", "rune") == "quri-console topup rune 2T"
+    assert alert_words.action("stopped", "aaaaa-aa", "rune") == "quri-console start rune"
     assert alert_words.action("unreachable", "aaaaa-aa", "rune") == "quri-console doctor"
 
 
@@ -272,7 +272,7 @@ def test_a_line_says_what_since_when_how_much_and_what_to_do() -> None:
     watch.step({"a": [finding("frozen", value="5 B")]})
     (note,) = notes(watch.sent)
     assert alert_words.line(note, START + 2 * HOUR) == (
-        "a-name: frozen: as a test says · since 2025-06-15 15:06 UTC (2 h) · 5 B · icp canister top-up a --amount 1T"
+        "a-name: frozen: as a test says · since 2025-06-15 15:06 UTC (2 h) · 5 B · quri-console topup a-name 2T"
     )
     watch.minutes(7)
     (over,) = notes(watch.sent[1:])

@@ -1,24 +1,40 @@
 """The registry says everything once: keys are unique, effects are named, reasons are given."""
 
+from dataclasses import replace
+
 import pytest
 
 from quri_console.cli.main import COMMANDS
-from quri_console.render.actions import ACTIONS, ActionContext, action, key_sheet
+from quri_console.render.actions import ACTIONS, VIEWS, ActionContext, action, actions_of, key_sheet
 from tests.support.fleets import HEALTHY
 
-READY = ActionContext(selected=HEALTHY, backups=1)
+READY = ActionContext(
+    selected=HEALTHY,
+    backups=1,
+    alert_chosen=True,
+    backup_chosen=True,
+    operation_chosen=True,
+    chosen_runs=True,
+    can_resume=True,
+    can_roll_back=True,
+)
 
 
-def test_keys_and_names_are_unique() -> None:
-    assert len({entry.key for entry in ACTIONS}) == len({entry.name for entry in ACTIONS}) == len(ACTIONS)
+@pytest.mark.parametrize("view", VIEWS)
+def test_keys_are_unique_within_a_view_and_names_everywhere(view: str) -> None:
+    keys = [key for entry in actions_of(view) for key in entry.key.split(",")]
+    assert len(set(keys)) == len(keys)
+    assert len({entry.name for entry in ACTIONS}) == len(ACTIONS)
 
 
 def test_everything_can_be_done_when_all_is_given() -> None:
-    assert {entry.disabled(READY) for entry in ACTIONS} == {None}
+    stopped = replace(READY, selected=replace(HEALTHY, status="stopped"))
+    assert {entry.name for entry in ACTIONS if entry.disabled(READY)} == {"fleet_start"}
+    assert {entry.name for entry in ACTIONS if entry.disabled(stopped)} == {"fleet_stop"}
 
 
 def test_a_read_only_console_disables_exactly_what_changes_something() -> None:
-    read_only = ActionContext(selected=HEALTHY, backups=1, read_only=True)
+    read_only = replace(READY, read_only=True)
     assert {entry.name for entry in ACTIONS if entry.disabled(read_only)} == {
         entry.name for entry in ACTIONS if entry.changes
     }
@@ -31,9 +47,15 @@ def test_a_read_only_console_disables_exactly_what_changes_something() -> None:
         ("back_up", ActionContext(HEALTHY, operation_running=True), "an operation is running on this canister"),
         ("restore", ActionContext(HEALTHY), "this canister has no backup yet"),
         ("restore", ActionContext(HEALTHY, read_only=True), "this console is read-only"),
+        ("fleet_start", ActionContext(HEALTHY), "it is running already"),
+        ("fleet_start", ActionContext(replace(HEALTHY, stale=True)), None),
+        ("fleet_stop", ActionContext(replace(HEALTHY, status="stopped")), "it is stopped already"),
+        ("fleet_compare", ActionContext(HEALTHY), "this canister has no backup yet"),
+        ("fleet_compare", ActionContext(HEALTHY, backups=1, read_only=True), None),
+        ("fleet_top_up", ActionContext(HEALTHY, read_only=True), "this console is read-only"),
     ],
 )
-def test_reasons(name: str, context: ActionContext, reason: str) -> None:
+def test_reasons(name: str, context: ActionContext, reason: str | None) -> None:
     assert action(name).disabled(context) == reason
 
 

@@ -1,66 +1,37 @@
-"""The banner and the selected canister, in words."""
+"""The selected canister, in words."""
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass, replace
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from quri_console.monitor.fleet import CanisterView, Finding, FleetStatus, Health
-from quri_console.render.detail import MANY_SAMPLES, banner_spans, burn_sentence, detail_lines
+from quri_console.effects.operation_summary import OperationSummary
+from quri_console.monitor.canister_facts import CanisterFacts
+from quri_console.monitor.fleet import CanisterView
+from quri_console.monitor.series import HistoryEvent
+from quri_console.render.detail import MANY_SAMPLES, detail_lines
+from quri_console.render.fleet_more import MOST_EVENTS
 from quri_console.render.spans import plain
-from tests.support.fleets import HEALTHY, NEVER_SEEN, NOW_NS, SECOND, fleet, view
-
-
-def banner(picture: FleetStatus | None, now_ns: int = NOW_NS, **badges: bool) -> str:
-    marks = {"production": False, "read_only": False, **badges}
-    return plain(banner_spans(picture, now_ns, network="local", **marks))
-
-
-@pytest.mark.parametrize(
-    ("picture", "now_ns", "words"),
-    [
-        (None, NOW_NS, "reading the history"),
-        (fleet(HEALTHY), NOW_NS, "1 healthy · polled every 1 m"),
-        (
-            fleet(HEALTHY, view(health=Health("critical", (Finding("stopped", "critical", "why"),)))),
-            NOW_NS,
-            "1 critical 1 healthy",
-        ),
-        (fleet(NEVER_SEEN), NOW_NS, "1 unknown · no sample yet"),
-        (fleet(HEALTHY), NOW_NS + 300 * SECOND, "last answer 5 m ago or more"),
-        (fleet(HEALTHY, notice="evil\x1b[2J"), NOW_NS, "evil\\e[2J"),
-    ],
-    ids=["before the first", "healthy", "worst first", "never sampled", "late", "hostile notice"],
-)
-def test_the_banner(picture: FleetStatus | None, now_ns: int, words: str) -> None:
-    assert words in banner(picture, now_ns)
-
-
-def test_badges_stand_in_the_banner_only_when_they_hold() -> None:
-    assert "PRODUCTION" not in banner(fleet(HEALTHY))
-    assert " PRODUCTION " in banner(fleet(HEALTHY), production=True)
-    assert " READ-ONLY " in banner(fleet(HEALTHY), read_only=True)
-
-
-def test_the_banner_stands_still_while_nothing_is_late() -> None:
-    assert banner(fleet(HEALTHY), NOW_NS) == banner(fleet(HEALTHY), NOW_NS + 30 * SECOND)
+from tests.support.fleets import HEALTHY, NEVER_SEEN, NOW_NS, SECOND, view
 
 
 @pytest.mark.parametrize(
     ("of", "sentence"),
     [
-        (HEALTHY, "5 T cycles, burning ≈ 12 B a day, frozen in ≈ 90 d; 69.4 MiB of memory."),
-        (view(runway_seconds=0.0), "frozen now"),
+        (HEALTHY, "5 T cycles, burning ≈ 12 B/day, frozen in ≈ 90 d, Sep 13."),
+        (view(runway_seconds=0.0), "FROZEN NOW"),
         (view(burn_per_day=None, runway_seconds=None, memory_bytes=None), "5 T cycles."),
-        (NEVER_SEEN, "Cycles are not known: no sample has been taken yet."),
-        (replace(HEALTHY, cycles=None), "Cycles are not known: only a controller or a viewer may read them."),
+        (NEVER_SEEN, "Cycles not known: no sample yet"),
+        (replace(HEALTHY, cycles=None), "Cycles not known: not shown to us"),
     ],
     ids=["healthy", "frozen", "no burn", "never seen", "not readable"],
 )
 def test_how_long_the_cycles_last(of: CanisterView, sentence: str) -> None:
-    assert sentence in burn_sentence(of)
+    assert sentence in detail(of)
 
 
 def detail(of: CanisterView | None, width: int = 80) -> str:
@@ -77,20 +48,78 @@ def test_a_stale_canister_says_how_old_and_why() -> None:
     assert "refused" in shown
 
 
-@dataclass(frozen=True)
-class Snapshotted(CanisterView):
-    """A picture that knows what snapshots take."""
-
-    snapshot_bytes: int | None = None
-
-
 def test_snapshots_on_chain_are_said_with_what_they_take() -> None:
-    fields = {field.name: getattr(HEALTHY, field.name) for field in dataclasses.fields(HEALTHY)}
-    fields.pop("snapshot_bytes", None)
-    assert "3 MiB of snapshots on chain." in detail(Snapshotted(**fields, snapshot_bytes=3 << 20)).splitlines()
+    assert "3 MiB of snapshots on chain" in detail(view(snapshot_bytes=3 << 20))
     for none in (None, 0):
-        assert "snapshots" not in detail(Snapshotted(**fields, snapshot_bytes=none))
-    assert "snapshots" not in detail(HEALTHY)
+        assert "snapshots" not in detail(view(snapshot_bytes=none))
+
+
+HOURS = 3600 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"last_backup_at_ns": None}, "No backup"),
+        ({}, "Newest backup 3h old, none verified"),
+        ({"verified_at_ns": NOW_NS - 3 * HOURS}, "Newest backup 3h old, verified"),
+        ({"verified_at_ns": NOW_NS - 50 * HOURS}, "Newest backup 3h old, newest verified 2d"),
+        ({"ready": True, "ready_at_ns": NOW_NS - 2 * HOURS}, "ready to be restored 2h ago"),
+        ({"ready": False, "ready_at_ns": NOW_NS - 2 * HOURS}, "NOT ready to be restored 2h ago"),
+        ({"alert": "acked"}, "alert acked"),
+        ({"module_changed_at_ns": NOW_NS - 2 * HOURS}, "module changed 2h ago"),
+    ],
+)
+def test_what_there_is_to_fall_back_on_is_said(changes: dict[str, Any], sentence: str) -> None:
+    assert sentence in detail(view(**changes))
+
+
+def long(of: CanisterView, facts: CanisterFacts | None) -> str:
+    return "\n".join(plain(line) for line in detail_lines(of, NOW_NS, width=80, facts=facts, long=True))
+
+
+def test_the_long_detail_has_settings_controllers_events_and_operations() -> None:
+    settings = json.dumps(
+        {
+            "controllers": ["2vxsx-fae"],
+            "freezing_threshold": 2_592_000,
+            "log_visibility": {"kind": "allowed_viewers", "viewers": ["aaaaa-aa"]},
+            "environment_variables": [],
+            "wasm_memory_limit": None,
+            "evil\x1b": "\x1b[2J\u202e",
+        }
+    )
+    event = HistoryEvent(NOW_NS - HOURS, "status-changed", "running", "stopped", None)
+    operation = OperationSummary(
+        "2025", "restore", "local", ("rune-engine",), NOW_NS, "interrupted", None, None, (), (), Path()
+    )
+    facts = CanisterFacts(HEALTHY.canister_id, (event,) * (MOST_EVENTS + 2), (operation,))
+    shown = long(view(settings=settings, group="core", controllers=("2vxsx-fae",)), facts)
+    for said in (
+        "freezing limit 213 B cycles",
+        "freezing threshold 30 d",
+        "log visibility allowed viewers aaaaa-aa",
+        "environment variables none",
+        "matters high, group core",
+        "2vxsx-fae",
+        "status changed running → stopped",
+        "and 2 more",
+        "restore interrupted",
+        "quri-console operations resume 2025",
+    ):
+        assert said in shown
+    assert not any(character in shown for character in "\x1b\u202e")
+
+
+def test_the_long_detail_says_what_is_not_there_yet_or_cannot_be_read() -> None:
+    assert "being read …" in long(HEALTHY, None)
+    nothing = long(NEVER_SEEN, CanisterFacts(HEALTHY.canister_id))
+    assert "nothing happened" in nothing
+    assert "none on this machine" in nothing
+    assert "not known" in nothing
+    broken = long(view(settings="{"), CanisterFacts(HEALTHY.canister_id, problem="the disk is gone\x1b"))
+    assert "could not be read: the disk is gone\\e" in broken
+    assert "settings {" in broken
 
 
 def test_a_young_history_is_drawn_sample_by_sample_and_a_long_one_as_a_day() -> None:

@@ -49,11 +49,11 @@ def test_a_restore_that_is_done_says_how_to_undo_it_and_what_to_press() -> None:
 
 
 def test_a_restore_that_is_done_says_what_the_canister_has_and_until_when_the_way_back_is_open() -> None:
-    result = {"source": "x", "safety_snapshot": "00ff", "state": "the restored state", "canister": "aaaaa-aa"}
+    result = {"source": "x", "safety_snapshot": "00ff", "state": "the restored state", "name": "pig"}
     text = shown(Outcome(ExitCode.OK, 0, "restored", result=result))
     assert "It has the restored state." in text
     assert "kept on chain until you roll back or delete it" in text
-    assert "icp canister snapshot delete aaaaa-aa 00ff" in text
+    assert "quri-console snapshots delete pig 00ff" in text
 
 
 def test_a_rollback_that_is_done_says_how_to_undo_it_and_its_state_once() -> None:

@@ -6,14 +6,24 @@ from hypothesis import strategies as st
 
 from quri_console.monitor.fleet import CanisterView, Finding, Health
 from quri_console.render.ages import short_age, utc_text
-from quri_console.render.table import COLUMNS, LOWEST, Cell, canister_cells, fleet_rows
+from quri_console.render.fleet_cells import Look, fleet_rows, rows_of
+from quri_console.render.grid import LOWEST, Cell
+from quri_console.render.table import (
+    COLUMNS,
+    CRITICALITY_COLUMN,
+    GROUP_COLUMN,
+    LONGEST_NAME,
+)
 from tests.support.fleets import HEALTHY, NEVER_SEEN, NOW_NS, SECOND, fleet, view
 
-KEYS = [column.key for column in COLUMNS]
+ALL = (*COLUMNS, GROUP_COLUMN, CRITICALITY_COLUMN)
+DAY = 86_400
 
 
-def cells(of: CanisterView) -> dict[str, Cell]:
-    return dict(zip(KEYS, canister_cells(of, NOW_NS), strict=True))
+def cells(of: CanisterView, *, exact_ages: bool = True, later: int = 0) -> dict[str, Cell]:
+    look = Look(NOW_NS + later * SECOND, NOW_NS, exact_ages=exact_ages)
+    (row,) = rows_of([of], ALL, look)
+    return {column.key: cell for column, cell in zip(ALL, row.cells, strict=True)}
 
 
 def test_a_healthy_canister() -> None:
@@ -25,16 +35,24 @@ def test_a_healthy_canister() -> None:
         "cycles": "5 T",
         "runway": "≈90d",
         "burn": "≈12 B",
+        "change": "-100 B",
+        "freeze": "Sep 13",
         "memory": "69.4 MiB",
+        "module": "0001020",
         "backup": "3h",
+        "verified": "never",
+        "ready": "",
+        "alert": "",
         "age": "14s",
         "trend": "█          ▁",
+        "group": "–",
+        "criticality": "high",
     }
 
 
 def test_what_is_not_known_is_a_dash_that_sorts_lowest() -> None:
     shown = cells(NEVER_SEEN)
-    for key in ("status", "cycles", "runway", "burn", "memory"):
+    for key in ("status", "cycles", "runway", "burn", "memory", "change", "freeze", "module"):
         assert (shown[key].text, shown[key].role, shown[key].sort) == ("–", "muted", LOWEST)
     assert (shown["age"].text, shown["backup"].text) == ("never", "never")
     assert shown["health"].role == "status-unknown"
@@ -47,6 +65,8 @@ def test_stale_values_say_so() -> None:
         "cycles",
         "runway",
         "burn",
+        "change",
+        "freeze",
         "memory",
         "age",
     }
@@ -75,6 +95,97 @@ def test_names_from_outside_are_escaped() -> None:
 def test_every_cell_stays_narrow(cycles: int, number: float, memory: int) -> None:
     shown = cells(view(cycles=cycles, burn_per_day=number, runway_seconds=number, memory_bytes=memory))
     assert all(len(cell.text) <= 16 for cell in shown.values())
+
+
+def test_a_name_of_ten_megabytes_is_cut() -> None:
+    assert len(cells(view(name="\x1b" * 10_000_000))["name"].text) <= LONGEST_NAME
+
+
+@pytest.mark.parametrize(
+    ("series", "text", "role", "sort"),
+    [
+        (((NOW_NS - 3600 * SECOND, 4_000_000_000_000), (NOW_NS, 5_000_000_000_000)), "+1 T", "delta-up", 1e12),
+        (((NOW_NS - 3600 * SECOND, 5_000_000_000_001), (NOW_NS, 5_000_000_000_000)), "-1", "delta-down", -1.0),
+        (((NOW_NS - 3600 * SECOND, 5_000_000_000_000), (NOW_NS, 5_000_000_000_000)), "0", "plain", 0.0),
+        (((NOW_NS, 5_000_000_000_000),), "–", "muted", LOWEST),
+    ],
+)
+def test_the_change_of_a_day_has_a_sign_and_a_role(
+    series: tuple[tuple[int, int], ...], text: str, role: str, sort: float
+) -> None:
+    assert cells(view(cycles_series=series))["change"] == Cell(text, role, sort)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0, "now"), (-5.0, "now"), (3600.0, "Jun 15"), (400.0 * DAY, "Jul 2026"), (1e300, ">100 y")],
+)
+def test_the_freeze_date(seconds: float, text: str) -> None:
+    assert cells(view(runway_seconds=seconds))["freeze"].text == text
+
+
+def test_a_module_that_changed_within_a_day_is_marked() -> None:
+    assert cells(view(module_changed_at_ns=NOW_NS - 3600 * SECOND))["module"] == Cell(
+        "0001020*", "delta-changed", "0001020"
+    )
+    assert cells(view(module_changed_at_ns=NOW_NS - 90_000 * SECOND))["module"].text == "0001020"
+
+
+@pytest.mark.parametrize(
+    ("ready", "hours", "text", "role"),
+    [
+        (None, None, "", "plain"),
+        (True, 1, "yes", "status-ok"),
+        (False, 1, "no", "status-critical"),
+        (True, 30, "yes", "stale"),
+    ],
+)
+def test_ready_is_blank_until_somebody_asked(ready: bool | None, hours: int | None, text: str, role: str) -> None:
+    asked = None if hours is None else NOW_NS - hours * 3600 * SECOND
+    shown = cells(view(ready=ready, ready_at_ns=asked))["ready"]
+    assert (shown.text, shown.role) == (text, role)
+
+
+def test_alerts_sort_by_urgency() -> None:
+    ranks = [cells(view(alert=mark))["alert"].sort for mark in ("", "silenced", "acked", "pending", "firing")]
+    assert ranks == sorted(ranks)
+    assert cells(view(alert="firing"))["alert"] == Cell("firing", "status-critical", 4.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, ""),
+        (119, ""),
+        (121, "2m"),
+        (299, "2m"),
+        (300, "5m"),
+        (1799, "10m"),
+        (1800, "30m"),
+        (3599, "30m"),
+        (3600, "1h"),
+        (7199, "1h"),
+        (3 * DAY, "3d"),
+    ],
+)
+def test_on_the_screen_an_age_is_blank_while_it_is_fresh_and_then_goes_in_steps(seconds: int, text: str) -> None:
+    shown = cells(view(sampled_at_ns=NOW_NS), exact_ages=False, later=seconds)
+    assert shown["age"].text == text
+    # no new picture came: what is shown is old all the same
+    assert (shown["cycles"].role == "stale") == (text != "")
+
+
+def test_a_canister_that_is_seldom_looked_at_stays_fresh_for_longer() -> None:
+    seldom = view(sampled_at_ns=NOW_NS, interval_seconds=3600.0)
+    assert cells(seldom, exact_ages=False, later=7000)["age"].text == ""
+    assert cells(view(sampled_at_ns=NOW_NS, interval_seconds=5.0), exact_ages=False, later=20)["age"].text == "<1m"
+
+
+def test_nothing_is_drawn_anew_while_nothing_changes() -> None:
+    fresh = view(sampled_at_ns=NOW_NS, last_backup_at_ns=NOW_NS - 3700 * SECOND)
+    now, later = (cells(fresh, exact_ages=False, later=seconds) for seconds in (0, 60))
+    for key in now.keys() - {"trend"}:
+        assert (now[key].text, now[key].role) == (later[key].text, later[key].role), key
 
 
 def test_rows_keep_the_fleets_order_and_carry_ids() -> None:

@@ -8,16 +8,17 @@ import pytest
 
 from quri_console.backup.browse import open_backup
 from quri_console.clock import SystemClock
-from quri_console.effects.calls import LOAD_SNAPSHOT, TAKE_SNAPSHOT, UPLOAD_METADATA, UPLOAD_SLICE
-from quri_console.effects.replay import attempts, left_stopped, snapshots_made
+from quri_console.effects.calls import LOAD_SNAPSHOT, UPLOAD_METADATA, UPLOAD_SLICE
+from quri_console.effects.replay import attempts, left_stopped, safety_snapshots, snapshots_made
 from quri_console.effects.stop import StopTimedOut
 from quri_console.errors import Cancelled, CorruptionError, ExitCode, RefusedBySafetyRule
 from quri_console.ic.management import change, snapshot_change
-from quri_console.ic.management.read import list_canister_snapshots
+from quri_console.ic.management.read import list_canister_snapshots, read_snapshot_metadata
 from quri_console.ic.management.types import SettingsChange
 from quri_console.ic.prepared import perform
 from quri_console.localnet.faults import DropAfter, DropBefore, FaultRule, ForgedCertificate, Refuse, Truncate
 from quri_console.restore.execute import execute
+from quri_console.restore.look import look_at
 from quri_console.restore.plan import PlanNotFeasible, RestorePlan, read_plan, require_feasible, write_plan
 from quri_console.restore.swap import RestoreFailed, Swap, SwapTarget
 from quri_console.units import WASM_PAGE_BYTES
@@ -48,7 +49,7 @@ async def _restored(scene: Incident) -> None:
     """The whole state is back, it runs, and nothing of ours but one safety snapshot is on chain."""
     assert scene.state == scene.good
     assert (await scene.lab.status(scene.canister)).status == "running"
-    safety = snapshots_made(scene.effects.journal.records, TAKE_SNAPSHOT)
+    safety = safety_snapshots(scene.effects.journal.records)
     present = [snapshot.id for snapshot in await list_canister_snapshots(scene.lab.agent, scene.canister)]
     assert present == list(safety)
     assert len(safety) == 1
@@ -100,7 +101,7 @@ async def test_a_lost_request_or_reply_of_any_call_changes_nothing(
     await scene.restore(plan)
     assert rule.applied == 1
     await _restored(scene)
-    assert scene.on_network.snapshots_made == 3  # the backup's, the upload, the safety snapshot
+    assert scene.on_network.snapshots_made == 4  # the backup's, the upload, the safety snapshot, the check
 
 
 async def test_a_stopped_canister_stays_stopped(tmp_path: Path) -> None:
@@ -336,19 +337,20 @@ async def test_a_backup_of_another_network_fails_the_plan(scene: Incident, tmp_p
 
 async def test_a_result_that_is_not_what_was_loaded_is_undone(scene: Incident) -> None:
     snapshot = await perform(scene.lab.agent, snapshot_change.take_canister_snapshot(scene.canister))
+    metadata = await read_snapshot_metadata(scene.lab.agent, scene.canister, snapshot.id)
     await perform(scene.lab.agent, change.install_code(scene.canister, "reinstall", module("3.5")))
     before = scene.state
     target = SwapTarget(
         canister=scene.canister,
         name="pig",
+        live=(await look_at(scene.lab.agent, scene.canister, "pig", SystemClock())).live(),
         snapshot_id=snapshot.id,
+        metadata=replace(metadata, wasm_memory_size=WASM_PAGE_BYTES),
         module_hash=None,
-        heap_bytes=WASM_PAGE_BYTES,
-        stable_bytes=scene.on_network.memory.stable_memory_size,
         stop_timeout_seconds=20,
     )
     with pytest.raises(RestoreFailed, match="shows another heap size") as failure:
-        await Swap(scene.effects, target, SystemClock(), scene.progress).run()
+        await Swap(scene.effects, [target], scene.progress).run()
     assert "the canister has its old state and is running as before" in failure.value.why
     assert scene.state == before
     loads = attempts(scene.effects.journal.records, LOAD_SNAPSHOT)

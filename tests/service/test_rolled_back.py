@@ -11,12 +11,14 @@ from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.console import Console
 from quri_console.effects.operation_files import OperationFiles, OperationRequest, Outcome
 from quri_console.errors import ExitCode, LockedError, RefusedBySafetyRule, UsageError
+from quri_console.restore.swap_target import OLD_STATE
 from quri_console.service.following import follow, named, rollbacks
 from quri_console.service.rolled_back import require_not_rolled_back
 from tests.support.consoles import FLEET, console_without_network
 
 RESTORE = "20250615T150640Z-restore-0001"
 FIRST, SECOND = "20250615T150641Z-rollback-0002", "20250615T150642Z-rollback-0003"
+FAILED = "20250615T150643Z-restore-0004"
 AT_NS = 1_750_000_000 * NANOSECONDS_PER_SECOND
 
 
@@ -99,6 +101,14 @@ async def test_a_restore_on_another_network_is_not_looked_for_on_this_one(tmp_pa
     with pytest.raises(UsageError) as failure:
         await console.plan_rollback(RESTORE)
     assert f"--network other rollback {RESTORE}" in failure.value.next_step
+
+
+async def test_a_restore_that_left_the_old_state_is_not_rolled_back(console: Console) -> None:
+    result = {"state": OLD_STATE, "safety_snapshot": "ab" * 18}
+    operation(console, FAILED).write_outcome(Outcome(ExitCode.FAILED, AT_NS, result=result))
+    with pytest.raises(RefusedBySafetyRule, match="replaced nothing") as refusal:
+        await console.plan_rollback(FAILED)
+    assert f"restore registry --from snapshot:{'ab' * 18}" in refusal.value.next_step
 
 
 def test_a_canister_is_named_as_configured_with_its_id(console: Console) -> None:

@@ -17,7 +17,7 @@ from quri_console.localnet.configuration import Controller
 from quri_console.localnet.signing import NetworkKeys
 from quri_console.progress import NoProgress
 from quri_console.restore.plan import plan_hash, write_plan
-from quri_console.restore.rollback import RollbackPlan
+from quri_console.restore.rollback import RollbackMember, RollbackPlan
 from quri_console.service.runner_main import work
 
 CANISTER = "pkrpq-5qaaa-aaaah-aroda-cai"
@@ -61,20 +61,8 @@ async def test_an_operation_is_resumed_only_on_the_network_that_it_began_on(
 async def test_a_restore_is_rolled_back_only_on_its_own_network(tmp_path: Path, journals: list[Journal]) -> None:
     restore = _operation(tmp_path, "restored", journals, kind="restore")
     restore.journal.append("admitted", root_key_sha256=ELSEWHERE)
-    plan = RollbackPlan(
-        network="local",
-        canister=parse_principal(CANISTER),
-        name="pig",
-        operation="restored",
-        snapshot_id=bytes(8),
-        taken_at_ns=0,
-        heap_bytes=0,
-        stable_bytes=0,
-        module_hash=None,
-        status="running",
-        stop_timeout_seconds=60,
-        health_query=None,
-    )
+    member = RollbackMember(parse_principal(CANISTER), "pig", bytes(8), None)
+    plan = RollbackPlan("local", "pig", "restored", (member,), stop_timeout_seconds=60)
     running = _operation(tmp_path, "back", journals, kind="rollback", plan_hash=plan_hash(plan))
     write_plan(running.files.directory, plan)
     with pytest.raises(RefusedBySafetyRule, match="is not the network that this was planned for"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from quri_console.backup.capture import back_up
 from quri_console.clock import SystemClock
+from quri_console.config.model import HealthCheck
 from quri_console.effects.gate import Permit
 from quri_console.effects.journal import Journal
 from quri_console.effects.perform import Effects
@@ -68,7 +69,7 @@ class Incident:
             name=NAME,
             source=str(changes.get("source", "latest")),
             stop_timeout_seconds=int(str(changes.get("stop_timeout_seconds", 20))),
-            health_query="health",
+            health_checks=(HealthCheck("health"),),
         )
         return await plan_restore(
             self.lab.agent,

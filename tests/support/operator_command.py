@@ -24,6 +24,9 @@ from quri_console.localnet.configuration import (
 from quri_console.repository.store import REPOSITORY_FILE, Repository
 from tests.support.networks import LocalNetwork, local_network
 
+LONGEST_SECONDS = 330
+"""A resumed operation may have to outlive a request that is valid for 5 minutes."""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -76,7 +79,7 @@ class Operator:
     async def __call__(self, *arguments: str) -> Ended:
         """Run one command line to its end."""
         process = await self.start(*arguments)
-        output, errors = await asyncio.wait_for(process.communicate(), 120)
+        output, errors = await asyncio.wait_for(process.communicate(), LONGEST_SECONDS)
         assert process.returncode is not None
         return Ended(process.returncode, output.decode(), errors.decode())
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 DATABASES = Path(__file__).resolve().parent.parent / "history" / "databases"
-STORED_VERSIONS = (1,)
+STORED_VERSIONS = (1, 2)
 
 
 def stored_database(path: Path, version: int) -> Path:

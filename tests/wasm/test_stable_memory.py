@@ -7,9 +7,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from quri_console.wasm.stable_memory import LARGEST_STABLE_PAGES, StableMemory
+from quri_console.errors import CorruptionError
+from quri_console.wasm.stable_memory import LARGEST_STABLE_PAGES, PAGES_KEPT, StableMemory
 from quri_console.wasm.state import WASM_PAGE_BYTES
 
+PAGE = WASM_PAGE_BYTES
 OFFSETS = st.integers(0, 4 * WASM_PAGE_BYTES)
 
 
@@ -77,3 +79,57 @@ def test_pages_never_written_cost_nothing_and_the_limit_holds() -> None:
     assert memory.read(memory.size_bytes - 5, 5) == b"\0\0end"
     with pytest.raises(IndexError):
         memory.read(memory.size_bytes - 5, 6)
+
+
+def test_pages_that_lie_elsewhere_are_read_when_they_are_touched_and_only_then() -> None:
+    read: list[int] = []
+
+    def reader(page: int) -> bytes | None:
+        read.append(page)
+        return None if page == 2 else bytes([page]) * PAGE
+
+    memory = StableMemory.over(reader, 1 << 40 >> 16)
+    assert memory.size_bytes == 1 << 40
+    assert read == []
+    assert memory.read(PAGE - 1, 2) == b"\x00\x01"
+    assert memory.read(2 * PAGE, 4) == bytes(4)
+    assert memory.read(PAGE, 4) == b"\x01" * 4
+    assert read == [0, 1, 2]
+    memory.write(3 * PAGE + 1, b"new")
+    assert memory.read(3 * PAGE, 5) == b"\x03new\x03"
+    memory.roll_back()
+    assert memory.read(3 * PAGE, 5) == b"\x03" * 5
+    memory.write(3 * PAGE, b"kept")
+    memory.commit()
+    assert memory.copy().read(3 * PAGE, 5) == b"kept\x03"
+
+
+def test_few_of_the_pages_that_were_read_are_kept_and_grown_ones_are_not_read() -> None:
+    read: list[int] = []
+
+    def reader(page: int) -> bytes:
+        read.append(page)
+        return bytes([page % 256]) * PAGE
+
+    memory = StableMemory.over(reader, PAGES_KEPT + 1)
+    for page in range(PAGES_KEPT + 1):
+        memory.read(page * PAGE, 1)
+    memory.read(PAGES_KEPT * PAGE, 1)
+    assert len(read) == PAGES_KEPT + 1
+    memory.read(0, 1)
+    assert read[-1] == 0
+    memory.grow(1)
+    assert memory.read((PAGES_KEPT + 1) * PAGE, 3) == bytes(3)
+    assert len(read) == PAGES_KEPT + 2
+
+
+def test_what_the_reader_raises_goes_through_and_leaves_the_memory_as_it_was() -> None:
+    def reader(page: int) -> bytes:
+        raise CorruptionError("it is damaged")
+
+    memory = StableMemory.over(reader, 2)
+    for _ in range(2):
+        with pytest.raises(CorruptionError):
+            memory.read(PAGE, 1)
+    with pytest.raises(IndexError):
+        memory.read(2 * PAGE, 1)

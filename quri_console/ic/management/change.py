@@ -7,12 +7,12 @@ MalformedCandid; sending raises what `Agent.send` raises.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields as dataclass_fields
 from typing import Any, TypeAlias
 
 from quri_console.ic.encoding.candid import encode
 from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.management import interface
+from quri_console.ic.management.settings_argument import settings_argument
 from quri_console.ic.management.snapshot_change import (
     UnknownGlobal,
     delete_canister_snapshot,
@@ -22,7 +22,7 @@ from quri_console.ic.management.snapshot_change import (
     upload_snapshot_metadata,
     upload_snapshot_slice,
 )
-from quri_console.ic.management.types import EnvironmentVariable, InstallMode, SettingsChange, Visibility
+from quri_console.ic.management.types import InstallMode, SettingsChange
 from quri_console.ic.prepared import PreparedCall, perform
 from quri_console.ic.reply import answer, fields, nothing
 
@@ -83,26 +83,8 @@ def _about(canister: Principal, method: str) -> ManagementCall[None]:
 
 def update_settings(canister: Principal, change: SettingsChange) -> ManagementCall[None]:
     """Change the settings that `change` names; all or none."""
-    argument = encode([interface.UPDATE_SETTINGS], [{"canister_id": canister, "settings": _settings(change)}])
+    argument = encode([interface.UPDATE_SETTINGS], [{"canister_id": canister, "settings": settings_argument(change)}])
     return PreparedCall("update_settings", argument, canister, nothing)
-
-
-def _settings(change: SettingsChange) -> dict[str, Any]:
-    values = ((field.name, getattr(change, field.name)) for field in dataclass_fields(change))
-    return {name: [] if value is None else [_setting(value)] for name, value in values}
-
-
-def _setting(value: Any) -> Any:
-    match value:
-        case Visibility("allowed_viewers", viewers):
-            return {"allowed_viewers": list(viewers)}
-        case Visibility(kind):
-            return {kind: None}
-        case EnvironmentVariable(name, text):
-            return {"name": name, "value": text}
-        case tuple():
-            return [_setting(item) for item in value]
-    return value
 
 
 def install_code(
@@ -175,7 +157,7 @@ def provisional_create_canister_with_cycles(
         [
             {
                 "amount": [] if amount is None else [amount],
-                "settings": [] if settings is None else [_settings(settings)],
+                "settings": [] if settings is None else [settings_argument(settings)],
                 "specified_id": [] if specified_id is None else [specified_id],
             }
         ],

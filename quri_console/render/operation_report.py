@@ -1,0 +1,50 @@
+"""What an operation did as a Markdown page for the incident: who, why, what, how it ended, the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from quri_console.render.ages import utc_text
+from quri_console.render.escape import escape
+from quri_console.render.operation_list import what_now
+from quri_console.render.operation_steps import record_sentence
+from quri_console.render.restore_plan import restore_plan_lines
+from quri_console.render.spans import plain
+
+if TYPE_CHECKING:
+    from quri_console.effects.journal import Record
+    from quri_console.effects.operation_summary import OperationSummary
+    from quri_console.restore.plan import RestorePlan
+
+
+def operation_report(
+    summary: OperationSummary, records: Sequence[Record], plan: RestorePlan | None, audit_head: str
+) -> str:
+    """The page; `audit_head` is the hash that the audit log ended with."""
+    outcome = summary.outcome
+    shown = [] if plan is None else [plain(line) for line in restore_plan_lines(plan)]
+    lines = [
+        f"# {_text(summary.kind)} of {_text(', '.join(summary.canisters))} on {_text(summary.network)}",
+        "",
+        f"- operation: `{_text(summary.id)}`",
+        f"- begun: {utc_text(summary.created_at_ns)}",
+        f"- ended: {utc_text(outcome.finished_at_ns) if outcome is not None else 'not yet'}",
+        f"- reason: {_text(summary.reason or 'none given')}",
+        f"- state: **{summary.state}**",
+    ]
+    if outcome is not None:
+        parts = (outcome.what, outcome.why, outcome.next_step)
+        lines += ["", *(f"> {_text(part)}" for part in parts if part)]
+    if now := what_now(summary):
+        lines += ["", _text(now)]
+    lines += ["", "## Plan", "", "```", *shown, "```"] if shown else []
+    lines += ["", "## Effects", ""]
+    lines += [f"- {utc_text(record.at_ns)} {_text(record_sentence(record))}" for record in records]
+    lines += ["", f"Audit log until `{audit_head}`."] if audit_head else []
+    return "\n".join(lines) + "\n"
+
+
+def _text(text: str) -> str:
+    """Untrusted text that neither a terminal nor a Markdown reader takes for anything else."""
+    return "".join(f"\\{c}" if c in "`*_[]<>#|" else c for c in escape(text))
