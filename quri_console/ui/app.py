@@ -1,74 +1,232 @@
-"""The application: one console door, one service thread, and the fleet on screen."""
+"""The application: one console door, one service thread, and a view for each question."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from textual.app import App
+from rich.console import RenderableType
+from textual import events
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.driver import Driver
+from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
+from textual.screen import Screen
+from textual.worker import WorkType
 
 from quri_console.console import Console
 from quri_console.errors import QuriError
-from quri_console.monitor.fleet import FleetStatus
+from quri_console.monitor.fleet import CanisterView, FleetStatus
+from quri_console.render.actions import FLEET
 from quri_console.render.escape import escape
+from quri_console.render.zone import show_zone
+from quri_console.ui.ascii_filter import AsciiFilter
+from quri_console.ui.background import off_loop
+from quri_console.ui.config_watch import ConfigWatch
+from quri_console.ui.everywhere import EverywhereActions
+from quri_console.ui.frames import Frame, OnlyChanges
 from quri_console.ui.messages import FleetChanged
-from quri_console.ui.screens.fleet import FleetScreen
-from quri_console.ui.theme_files import DEFAULT_ROLES, load_themes, packaged_themes_folder
+from quri_console.ui.notices import Notice, Notices
+from quri_console.ui.options import Manner
+from quri_console.ui.screens.too_small import TooSmallScreen, is_too_small
+from quri_console.ui.screens.view import ViewScreen
+from quri_console.ui.session_state import SessionState
+from quri_console.ui.status import ConsoleStatus, console_status
+from quri_console.ui.theme_choice import is_colourless, suitable_theme
+from quri_console.ui.theme_files import DEFAULT_ROLES
+from quri_console.ui.theme_shelf import ThemeShelf
+from quri_console.ui.views import VIEW_SCREENS
 
 if TYPE_CHECKING:
-    from quri_console.service.operations import OperationHandle
+    from quri_console.service.following import OperationHandle
+    from quri_console.service.thread import ServiceHandle
 
 
-class QuriApp(App[int]):
-    """The terminal console."""
+LOOK_SECONDS = 2.0
+"""Between two looks at theme files and the configuration."""
+SLOW_LINK_SECONDS = 5.0
+"""Between two pictures with --low-bandwidth."""
+
+
+class QuriApp(EverywhereActions):
+    """The terminal console. `selected_id` is the canister that every view is about."""
 
     TITLE = "quri-console"
     ENABLE_COMMAND_PALETTE = False
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = dict(VIEW_SCREENS)
 
-    def __init__(self, console: Console, *, theme: str = "quri-dark") -> None:
-        colourless = "NO_COLOR" in os.environ
+    def __init__(
+        self,
+        console: Console,
+        *,
+        manner: Manner | None = None,
+        selected_id: str | None = None,
+        driver_class: type[Driver] | None = None,
+    ) -> None:
+        colourless = is_colourless(os.environ)
         # Textual chooses its colour filter in its constructor: only with ANSI colours does it drop all of them
-        super().__init__(ansi_color=True if colourless else None)
+        super().__init__(driver_class=driver_class, ansi_color=True if colourless else None)
+        self.manner = manner or Manner()
+        show_zone(self.manner.zone)
         self.console_door = console
+        self.session_state = SessionState.load(console.config.paths.state, console.network.name)
         self.fleet: FleetStatus | None = None
-        self._theme_at_start = "ansi-dark" if colourless else theme
+        self.selected_id = selected_id or self._known(self.session_state.selected_id)
+        self.paused = False
+        self.notices = Notices()
+        self.status = ConsoleStatus()
+        self.newest: FleetStatus | None = None
+        self._service: ServiceHandle | None = None
+        self._held_back = False
+        self._ascii = AsciiFilter()
+        self._frame = Frame()
+        self._config_watch = ConfigWatch(console.config.path)
+        self.shelf = ThemeShelf.of(self, console, self.manner.theme_dir, self._warn_of_themes, colourless=colourless)
+        self._theme_at_start = self.manner.theme or suitable_theme(os.environ, few=self.manner.low_bandwidth)
+
+    def _known(self, canister_id: str | None) -> str | None:
+        """A remembered canister, if it still is one of the fleet."""
+        ids = {canister.id for canister in self.console_door.config.canisters}
+        return canister_id if canister_id in ids else None
+
+    @property
+    def selected(self) -> CanisterView | None:
+        """The canister that was chosen last, in the picture that is shown."""
+        if self.fleet is None or self.selected_id is None:
+            return None
+        return self.fleet.canister(self.selected_id)
+
+    @property
+    def failure(self) -> Exception | None:
+        """What nobody foresaw and ended the console."""
+        return self._exception
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A page that is taken down while it is put up finds its parts gone: once we leave, that is no failure."""
+        if not self._exit:
+            super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """End without the traceback that Textual prints: the command line says it in words."""
+        self._close_messages_no_wait()
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """As the parent, but only what looks different from what the terminal shows goes out."""
+        if isinstance(renderable, LayoutUpdate | ChopsUpdate):
+            # Textual takes its own updates for renderables, too
+            renderable = cast("RenderableType", OnlyChanges(self._frame, renderable))
+        super()._display(screen, renderable)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Every role our style sheets use has a value, whatever a theme file leaves out."""
         return dict(DEFAULT_ROLES)
 
-    def on_mount(self) -> None:
-        loaded = load_themes(packaged_themes_folder())
-        for theme in loaded.themes:
-            self.register_theme(theme)
-        if self._theme_at_start in self.available_themes:
-            self.theme = self._theme_at_start
-        for problem in loaded.problems:
-            self.notify(escape(problem), title="Theme not loaded", severity="warning", markup=False)
-        self._leave_on_hangup()
-        self.push_screen(FleetScreen())
-        self._service = self.console_door.start_service(self._publish)
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's own, and the one that draws ASCII only."""
+        return [*super().get_line_filters(), *([self._ascii] if self.manner.ascii else [])]
 
-    def _leave_on_hangup(self) -> None:
-        """Leave cleanly when the SSH connection goes; operations live in their own processes."""
-        loop = asyncio.get_running_loop()
-        for signum in (signal.SIGHUP, signal.SIGTERM):
-            loop.add_signal_handler(signum, self.exit, 0)
+    def on_mount(self) -> None:
+        self.shelf.load(self._theme_at_start)
+        self.set_interval(LOOK_SECONDS, self._look_around)
+        remembered = self.session_state.view
+        self.switch_mode(self.manner.view or (remembered if remembered in VIEW_SCREENS else None) or FLEET)
+        if self.session_state.problem:
+            self.notify(escape(self.session_state.problem, limit=300), severity="warning", timeout=10)
+        self._service = self.console_door.start_service(self._publish)
+        self.call_after_refresh(self._judge_size)
+
+    def _warn_of_themes(self, text: str) -> None:
+        self.notify(text, title="Themes", severity="warning", timeout=15)
+
+    def _look_around(self) -> None:
+        self.shelf.reload_if_changed()
+        if self._config_watch.changed:
+            self.run_worker(self._judge_config(), group="config", exclusive=True, exit_on_error=False)
+
+    async def _judge_config(self) -> None:
+        text, broken = await off_loop(self._config_watch.judge)
+        self.notify(escape(text), title="Configuration", severity="error" if broken else "information", timeout=15)
+
+    def on_resize(self, event: events.Resize) -> None:
+        # also the first event after the terminal was given to somebody else for a while
+        self._frame.forget()
+        self.call_later(self._judge_size)
+
+    def _judge_size(self) -> None:
+        """Cover everything while the screen is too small to read it."""
+        covered = isinstance(self.screen, TooSmallScreen)
+        if is_too_small(self.size) and not covered:
+            self.push_screen(TooSmallScreen())
+        elif covered and is_too_small(self.size):
+            self.screen.query_one("#too-small")
+            assert isinstance(self.screen, TooSmallScreen)
+            self.screen.tell(self.size)
+        elif covered:
+            self.pop_screen()
+
+    # pictures
 
     def _publish(self, fleet: FleetStatus) -> None:
         self.post_message(FleetChanged(fleet))
 
     def on_fleet_changed(self, message: FleetChanged) -> None:
-        self.fleet = message.fleet
+        self.newest = message.fleet
+        if self.fleet is None or not (self.paused or self._held_back):
+            self.show_newest()
+        # what that imports waits until the first picture is drawn
+        self.call_after_refresh(self.look_up_status)
+
+    def show_newest(self) -> None:
+        self._held_back = False
+        self.fleet = self.newest
+        if self.manner.low_bandwidth:
+            self._held_back = True
+            self.set_timer(SLOW_LINK_SECONDS, self._let_go)
+        self.redraw_views()
+
+    def _let_go(self) -> None:
+        """A slow link gets the newest of the pictures that came meanwhile."""
+        self._held_back = False
+        if self.newest is not self.fleet and not self.paused:
+            self.show_newest()
+
+    def redraw_views(self) -> None:
+        """Draw what is on screen again; only what differs is written."""
         for screen in self.screen_stack:
-            if isinstance(screen, FleetScreen):
-                screen.show(message.fleet)
+            if isinstance(screen, ViewScreen):
+                screen.redraw()
+
+    def look_up_status(self) -> None:
+        """Ask how many alerts fire and whether lockdown is on; what differs is shown."""
+        work: WorkType[None] = self._look_up_status
+        self.run_worker(work, group="status", exclusive=True, exit_on_error=False)
+
+    async def _look_up_status(self) -> None:
+        status = await off_loop(lambda: console_status(self.console_door))
+        if status != self.status:
+            self.status = status
+            self.redraw_views()
 
     def poll_now(self) -> None:
         """Ask the service for a round at once."""
-        self._service.poll_now()
+        if self._service is not None:
+            self._service.poll_now()
+
+    # telling
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Say something in the corner, and keep it in the list of notices."""
+        self.notices.keep(Notice(self.console_door.clock.now_ns(), severity, title, message))
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def tell_when_ended(self, handle: OperationHandle) -> None:
         """Say how an operation ended whose page was left."""
@@ -78,18 +236,17 @@ class QuriApp(App[int]):
         try:
             outcome = await handle.wait()
         except QuriError as error:
-            self.notify(escape(error.what), title=handle.id, severity="error", markup=False)
+            self.notify(escape(error.what), title=handle.id, severity="error")
             return
         text = " ".join(part for part in (outcome.what, outcome.next_step) if part)
-        self.notify(
-            escape(text), title=handle.id, severity="information" if outcome.ok else "error", markup=False, timeout=15
-        )
+        self.notify(escape(text), title=handle.id, severity="information" if outcome.ok else "error", timeout=15)
         self.poll_now()
 
+    async def action_quit(self) -> None:
+        self.exit(0)
+
     def on_unmount(self) -> None:
-        self._service.stop()
-
-
-def run_console(console: Console) -> int:
-    """Open the console on the terminal; returns the exit code."""
-    return QuriApp(console).run(mouse=False) or 0
+        self.session_state.remember(self.current_mode if self.current_mode in VIEW_SCREENS else None, self.selected_id)
+        self.session_state.save()
+        if self._service is not None:
+            self._service.stop()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from textual.color import Color, ColorParseError
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 COLOUR_KEYS = (
     "primary",
@@ -26,17 +26,17 @@ COLOUR_KEYS = (
 
 # Roles that our style sheets use; every theme may override them, none has to.
 DEFAULT_ROLES: Mapping[str, str] = {
-    "status-ok": "#9ece6a",
-    "status-warning": "#e0af68",
-    "status-critical": "#ff7a93",
-    "status-unknown": "#bb9af7",
+    "status-ok": "#9de8cc",
+    "status-warning": "#f2c14e",
+    "status-critical": "#f4605a",
+    "status-unknown": "#b18ae6",
     "stale": "#9aa0b8",
     "muted": "#9aa0b8",
-    "production": "#ff7a93",
+    "production": "#f4605a",
     "spark": "#7dcfff",
-    "delta-up": "#9ece6a",
-    "delta-down": "#ff7a93",
-    "delta-changed": "#e0af68",
+    "delta-up": "#9de8cc",
+    "delta-down": "#f4605a",
+    "delta-changed": "#f2c14e",
 }
 
 
@@ -55,29 +55,48 @@ def packaged_themes_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "themes"
 
 
-def load_themes(folder: Path) -> LoadedThemes:
-    """All `*.toml` of `folder`; a broken file becomes a problem, never an exception."""
-    themes: list[Theme] = []
+def theme_folders(chosen: Path | None, config_folder: Path) -> tuple[Path, ...]:
+    """Where themes are looked for; a later folder's theme takes the place of an earlier one's of the same name."""
+    own = config_folder / "themes"
+    return (packaged_themes_folder(), *((own,) if own.is_dir() else ()), *((chosen,) if chosen is not None else ()))
+
+
+def load_themes(*folders: Path) -> LoadedThemes:
+    """All `*.toml` of the folders; a broken file or a folder that is gone becomes a problem, never an exception."""
+    themes: dict[str, Theme] = {}
     problems: list[str] = []
-    for path in sorted(folder.glob("*.toml")):
-        try:
-            themes.append(theme_from_toml(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            problems.append(f"{path.name}: {error}")
-    return LoadedThemes(tuple(themes), tuple(problems))
+    for folder in folders:
+        if not folder.is_dir():
+            problems.append(f"{folder} is no folder")
+        for path in sorted(folder.glob("*.toml")):
+            try:
+                theme = theme_from_toml(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                problems.append(f"{path.name}: {error}")
+            else:
+                themes[theme.name] = theme
+    return LoadedThemes(tuple(themes.values()), tuple(problems))
+
+
+def newest_change_ns(*folders: Path) -> int:
+    """When a theme file was last changed, in nanoseconds since 1970; 0 without any."""
+    stamps = [path.stat().st_mtime_ns for folder in folders if folder.is_dir() for path in folder.glob("*.toml")]
+    return max(stamps, default=0)
 
 
 def theme_from_toml(text: str) -> Theme:
     """The theme written in `text`; raises ValueError naming the key that is wrong."""
     data = tomllib.loads(text)
-    unknown = sorted(set(data) - {"name", "dark", "variables", *COLOUR_KEYS})
+    unknown = sorted(set(data) - {"name", "dark", "ansi", "variables", *COLOUR_KEYS})
     if unknown:
-        raise ValueError(f"unknown key {unknown[0]!r}; allowed are name, dark, {', '.join(COLOUR_KEYS)} and variables")
+        allowed = ", ".join(COLOUR_KEYS)
+        raise ValueError(f"unknown key {unknown[0]!r}; allowed are name, dark, ansi, {allowed} and variables")
     name, dark, roles = data.get("name"), data.get("dark", True), data.get("variables", {})
+    ansi = data.get("ansi", False)
     if not isinstance(name, str) or not name:
         raise ValueError("'name' is missing")
-    if not isinstance(dark, bool):
-        raise ValueError("'dark' must be true or false")
+    if not isinstance(dark, bool) or not isinstance(ansi, bool):
+        raise ValueError(f"{'dark' if not isinstance(dark, bool) else 'ansi'!r} must be true or false")
     if not isinstance(roles, dict):
         raise ValueError("'variables' must be a table")
     unknown_roles = sorted(set(roles) - set(DEFAULT_ROLES))
@@ -87,7 +106,9 @@ def theme_from_toml(text: str) -> Theme:
         raise ValueError("'primary' is missing")
     colours = {key: _checked_colour(key, data[key]) for key in COLOUR_KEYS if key in data}
     variables = {key: _checked_colour(key, value) for key, value in roles.items()}
-    fields: dict[str, Any] = {**colours, "name": name, "dark": dark, "variables": variables}
+    if ansi:  # Textual's own style sheets want more of a theme of the terminal's colours
+        variables = {**BUILTIN_THEMES["ansi-dark" if dark else "ansi-light"].variables, **variables}
+    fields: dict[str, Any] = {**colours, "name": name, "dark": dark, "ansi": ansi, "variables": variables}
     return Theme(**fields)
 
 

@@ -4,10 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.widgets import Static
 
 from quri_console.monitor.fleet import CanisterView, Finding, FleetStatus, Health
+from quri_console.render.filtering import FleetFilter
+from quri_console.render.fleet_shown import FLEET_COLUMNS, FleetOrder, FleetShown, fleet_shown
 from quri_console.ui.app import QuriApp
 from quri_console.ui.messages import FleetChanged
 from quri_console.ui.screens.fleet import FleetScreen
@@ -41,10 +44,15 @@ def fleet_of(*views: CanisterView) -> FleetStatus:
 FOUR = fleet_of(*(view(name, canister_id) for name, canister_id in FLEET.items()))
 
 
+def shown(fleet: FleetStatus) -> FleetShown:
+    return fleet_shown(fleet, FleetFilter(), FleetOrder(), NOW_NS)
+
+
 async def show(pilot: Pilot[int], fleet: FleetStatus) -> FleetScreen:
     app = pilot.app
     assert isinstance(app, QuriApp)
     # the service of this console has nothing to say that would replace the picture under test
+    assert app._service is not None
     app._service.stop()
     app.post_message(FleetChanged(fleet))
     await pilot.pause()
@@ -55,7 +63,7 @@ async def show(pilot: Pilot[int], fleet: FleetStatus) -> FleetScreen:
 
 def table_text(screen: FleetScreen) -> str:
     table = screen.query_one(FleetTable)
-    return "\n".join(" ".join(cell.plain for cell in table.get_row_at(row)) for row in range(table.row_count))
+    return "\n".join(table.render_line(line).text for line in range(1, table.size.height))
 
 
 def plain(widget: Static) -> str:
@@ -79,8 +87,9 @@ async def test_without_a_network_the_console_opens_and_says_what_is_wrong(tmp_pa
         ((80, 24), {"name", "health", "status", "cycles", "runway", "backup", "age"}),
         (
             (200, 50),
-            {"name", "health", "status", "cycles", "runway", "burn", "memory", "backup", "age", "trend"},
+            {column.key for column in FLEET_COLUMNS},
         ),
+        ((120, 40), {"name", "health", "status", "cycles", "runway", "burn", "change", "backup", "alert", "age"}),
     ],
 )
 async def test_columns_that_do_not_fit_give_way_by_importance(
@@ -89,8 +98,8 @@ async def test_columns_that_do_not_fit_give_way_by_importance(
     async with QuriApp(console_without_network(tmp_path)).run_test(size=size) as pilot:
         screen = await show(pilot, FOUR)
         table = screen.query_one(FleetTable)
-        assert {column.key.value for column in table.ordered_columns} >= columns
-        assert table.virtual_size.width <= size[0]
+        assert table.visible_columns >= columns
+        assert sum(place.width + 2 for place in table.placed) <= table.size.width
 
 
 async def test_the_selection_stays_on_its_canister_when_the_order_changes(tmp_path: Path) -> None:
@@ -109,26 +118,26 @@ async def test_only_changed_cells_are_written_again(tmp_path: Path, monkeypatch:
     async with QuriApp(console_without_network(tmp_path)).run_test(size=(120, 40)) as pilot:
         screen = await show(pilot, FOUR)
         table = screen.query_one(FleetTable)
-        written: list[tuple[str, str]] = []
-        original = table.update_cell
-        monkeypatch.setattr(
-            table,
-            "update_cell",
-            lambda row, column, value: (written.append((row, column)), original(row, column, value)),
-        )
+        written: list[Region] = []
         # the ages stand still, because both pictures are drawn for the same moment
-        table.show(FOUR, NOW_NS)
-        written.clear()
+        table.show(shown(FOUR), None)
+        monkeypatch.setattr(table, "refresh", lambda *regions, **_: written.extend(regions))
         poorer = replace(FOUR.canisters[0], cycles=300_000_000_000)
-        table.show(replace(FOUR, canisters=(poorer, *FOUR.canisters[1:])), NOW_NS)
-        assert written == [(FLEET["rune-engine"], "cycles")]
+        table.show(shown(replace(FOUR, canisters=(poorer, *FOUR.canisters[1:]))), None)
+        before, changed = 0, []
+        for place in table.placed:
+            if place.column.key in ("cycles", "change"):
+                changed.append(Region(before, 1, place.width + 2, 1))
+            before += place.width + 2
+        assert written == changed
 
 
 async def test_the_detail_says_how_long_the_cycles_last_and_why_it_worries(tmp_path: Path) -> None:
     async with QuriApp(console_without_network(tmp_path)).run_test(size=(80, 24)) as pilot:
         screen = await show(pilot, FOUR)
-        detail = plain(screen.query_one(CanisterDetail))
-        assert "492 B cycles, burning ≈ 12 B a day, frozen in ≈ 23 d 12 h" in detail
+        detail = " ".join(plain(screen.query_one(CanisterDetail)).split())
+        assert "492 B cycles, burning ≈ 12 B/day, frozen in" in detail
+        assert "≈ 23 d 12 h, " in detail
         assert "below the warning threshold of 1 T" in detail
         assert "a query signed by a node" in detail
 
@@ -184,4 +193,59 @@ async def test_resizing_keeps_the_picture(tmp_path: Path) -> None:
         await pilot.pause()
         table = screen.query_one(FleetTable)
         assert table.virtual_size.width <= 80
-        assert table.row_count == 4
+        assert len(table.rows) == 4
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 40), (200, 50)])
+async def test_at_every_size_there_are_rows_and_a_detail(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with QuriApp(console_without_network(tmp_path)).run_test(size=size) as pilot:
+        screen = await show(pilot, FOUR)
+        table, beside = screen.query_one(FleetTable), screen.query_one("#beside")
+        assert table.size.height >= 5
+        assert beside.size.height >= 3
+        assert screen.has_class("-wide") == (size[0] >= 160)
+        assert (beside.region.y == table.region.y) == (size[0] >= 160)
+        assert screen.region.contains_region(beside.region)
+
+
+async def test_more_is_said_of_the_canister_on_a_key_and_read_from_the_history(tmp_path: Path) -> None:
+    async with QuriApp(console_without_network(tmp_path)).run_test(size=(80, 24)) as pilot:
+        screen = await show(pilot, FOUR)
+        detail = screen.query_one(CanisterDetail)
+        assert "Controllers" not in plain(detail)
+        before = screen.query_one("#beside").size.height
+        await pilot.press("i")
+        while "none on this machine" not in plain(detail):
+            await pilot.pause(0.02)
+        assert "nothing happened" in plain(detail)
+        assert screen.query_one("#beside").size.height > before
+        await pilot.press("right_square_bracket")
+        await pilot.pause()
+        assert screen.query_one("#beside").scroll_offset.y > 0
+        await pilot.press("left_square_bracket", "i")
+        await pilot.pause()
+        await pilot.pause()
+        assert "Controllers" not in plain(detail)
+
+
+async def test_beside_a_wide_table_everything_is_said_at_once(tmp_path: Path) -> None:
+    async with QuriApp(console_without_network(tmp_path)).run_test(size=(200, 50)) as pilot:
+        screen = await show(pilot, FOUR)
+        assert "Controllers" in plain(screen.query_one(CanisterDetail))
+        before = screen.query_one("#beside").size.width
+        await pilot.press("i")
+        await pilot.pause()
+        assert screen.query_one("#beside").size.width > before
+
+
+async def test_facts_of_one_canister_are_never_shown_of_another(tmp_path: Path) -> None:
+    async with QuriApp(console_without_network(tmp_path)).run_test(size=(200, 50)) as pilot:
+        screen = await show(pilot, FOUR)
+        detail = screen.query_one(CanisterDetail)
+        while "none on this machine" not in plain(detail):
+            await pilot.pause(0.02)
+        await pilot.press("j")
+        await pilot.pause()
+        assert "being read" in plain(detail)
+        while "none on this machine" not in plain(detail):
+            await pilot.pause(0.02)

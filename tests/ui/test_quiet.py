@@ -13,8 +13,10 @@ from quri_console.console import Console
 from quri_console.localnet.faults import Delay, FaultRule
 from quri_console.ui.app import QuriApp
 from quri_console.ui.screens.confirmation import ConfirmedOperation
+from quri_console.ui.screens.view import ViewScreen
 from quri_console.ui.widgets.canister_detail import CanisterDetail
 from quri_console.ui.widgets.fleet_table import FleetTable
+from quri_console.ui.widgets.key_bar import KeyBar
 from quri_console.ui.widgets.status_bar import StatusBar
 from tests.support.consoles import console_without_network
 from tests.support.operator_command import operator_on_fleet
@@ -22,17 +24,17 @@ from tests.ui.test_fleet_screen import FOUR, NOW_NS, show
 
 
 async def test_the_same_picture_again_repaints_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ViewScreen, "now_ns", NOW_NS)
     async with QuriApp(console_without_network(tmp_path)).run_test(size=(120, 40)) as pilot:
         screen = await show(pilot, FOUR)
-        for widget in (screen.query_one(StatusBar), screen.query_one(CanisterDetail)):
-            widget.show(FOUR if isinstance(widget, StatusBar) else FOUR.canisters[0], NOW_NS)
-        screen.query_one(FleetTable).show(FOUR, NOW_NS)
+        screen.redraw()
+        await pilot.pause()
         painted: list[str] = []
-        for widget in (screen.query_one(StatusBar), screen.query_one(CanisterDetail), screen.query_one(FleetTable)):
+        for kind in (StatusBar, CanisterDetail, FleetTable, KeyBar):
+            widget = screen.query_one(kind)
             monkeypatch.setattr(widget, "refresh", lambda *_, name=widget.id, **__: painted.append(name))
-        screen.query_one(StatusBar).show(FOUR, NOW_NS)
-        screen.query_one(CanisterDetail).show(FOUR.canisters[0], NOW_NS)
-        screen.query_one(FleetTable).show(FOUR, NOW_NS)
+        screen.redraw()
+        await pilot.pause()
         assert painted == []
 
 

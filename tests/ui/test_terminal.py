@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.consoles import FLEET
+from tests.support.keyboard import confirm, to_the_plan
 from tests.support.tmux import TmuxSession
 
 pytestmark = [pytest.mark.tmux, pytest.mark.timeout(240)]
@@ -58,17 +59,17 @@ def test_back_up_and_restore_by_keyboard(tmp_path: Path, size: tuple[int, int]) 
         session.wait_for("Done: Backup", "Esc leads back")
         session.press("Escape")
         session.wait_for(*FLEET)
-        session.press("r")
-        session.wait_for("whatever was written in", "all 8 passed", f"Type {TARGET}")
+        plan = to_the_plan(session)
+        assert "whatever was written in" in plan
+        assert "checks    all" in plan
         session.press("PageDown")
         session.wait_for("Steps")
-        session.type(TARGET)
-        session.press("Enter")
+        confirm(session, TARGET, reason="practice")
         session.wait_for("Done: rune-engine was restored from", "To undo it: quri-console rollback")
         session.press("Escape")
         session.wait_for(*FLEET)
         session.press("?")
-        session.wait_for("Keys", "Leave the console")
+        session.wait_for("Keys", "whole state into the")
         session.press("Escape")
         session.wait_for(*FLEET)
         session.press("q")

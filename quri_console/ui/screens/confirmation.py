@@ -12,6 +12,8 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
+from quri_console.effects.gate import ReasonRule, require_reason
+from quri_console.errors import QuriError, RefusedBySafetyRule
 from quri_console.render.escape import escape
 from quri_console.render.operation import error_lines
 from quri_console.render.spans import Line, Span
@@ -21,7 +23,7 @@ from quri_console.ui.widgets.operation_view import OperationView
 from quri_console.ui.widgets.typed_confirmation import TypedConfirmation
 
 if TYPE_CHECKING:
-    from quri_console.service.operations import OperationHandle
+    from quri_console.service.following import OperationHandle
     from quri_console.ui.app import QuriApp
 
 
@@ -29,13 +31,19 @@ class ConfirmedOperation(Screen[None]):
     """Plan → typed `NETWORK/NAME` → operation. Nothing starts before the exact text was typed and Enter pressed."""
 
     CSS_PATH = "confirmation.tcss"
+    AUTO_FOCUS = ""  # else keys go into a field that is not shown yet
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", key_display="Esc"),
         Binding("pagedown", "scroll_page(1)", "Read on", key_display="PgDn"),
         Binding("pageup", "scroll_page(-1)", "Read back", key_display="PgUp"),
+        Binding("A", "abort", "Abort", show=False),
+        Binding("B", "roll_back", "Roll back", show=False),
+        Binding("w", "report", "Report", show=False),
     ]
 
     verb: ClassVar[str] = ""
+    asks_reason: ClassVar[bool] = False
+    """Whether it asks why before it asks for the name; it does where the configuration wants a reason, too."""
 
     def __init__(self, canister: str) -> None:
         super().__init__()
@@ -63,7 +71,7 @@ class ConfirmedOperation(Screen[None]):
         """What would happen, worked out without any effect; runs beside Textual's loop. Raises QuriError."""
         raise NotImplementedError
 
-    async def start(self, confirmation: str) -> OperationHandle:
+    async def start(self, confirmation: str, reason: str | None) -> OperationHandle:
         """Start the operation; runs beside Textual's loop. Raises QuriError."""
         raise NotImplementedError
 
@@ -77,11 +85,15 @@ class ConfirmedOperation(Screen[None]):
         with VerticalScroll(id="operation-area", can_focus=False):
             yield OperationView()
         yield LinesView(id="prompt")
+        reason = Input(placeholder="why, or the number of the incident or ticket", id="reason")
+        reason.cursor_blink = False
+        yield reason
         yield TypedConfirmation(self.expected, id="confirmation")
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         self.query_one(TypedConfirmation).display = False
+        self.query_one("#reason", Input).display = False
         self.set_class(self.production, "production")
         self._draw([(Span("Working out what this would do; nothing is changed …", "muted"),)])
         self._ask("Esc leaves everything as it is.")
@@ -98,11 +110,38 @@ class ConfirmedOperation(Screen[None]):
         if not self.feasible:
             self._ask("A check failed, so this cannot be started. Nothing was done. Esc leads back.")
             return
+        network = self.quri.console_door.network
+        if self.asks_reason or network.reason_required or network.reason_pattern:
+            self._ask("Why? Enter goes on; PgDn reads on, Esc leaves all as it is.")
+            reason = self.query_one("#reason", Input)
+            reason.display = True
+            reason.focus()
+        else:
+            self._ask_for_the_name()
+
+    def _ask_for_the_name(self) -> None:
         typed = f"Type {escape(self.expected)} and press Enter to {self.verb.lower()}."
         self._ask(f"{typed} PgDn reads on, Esc leaves all as it is.")
+        self.query_one("#reason", Input).display = False
         field = self.query_one(TypedConfirmation)
         field.display = True
         field.focus()
+
+    @property
+    def reason(self) -> str | None:
+        """What was given as the reason; None for nothing."""
+        return self.query_one("#reason", Input).value.strip() or None
+
+    @on(Input.Submitted, "#reason")
+    def _reason_given(self) -> None:
+        network = self.quri.console_door.network
+        wanted = ReasonRule(network.reason_required, network.reason_pattern)
+        try:
+            require_reason("restore", network.name, wanted, self.reason)
+        except RefusedBySafetyRule as error:
+            self.app.notify(escape(f"{error.what}. {error.next_step}"), severity="warning")
+            return
+        self._ask_for_the_name()
 
     def _draw(self, lines: Sequence[Line]) -> None:
         self.query_one("#plan", LinesView).show_lines(lines)
@@ -110,7 +149,7 @@ class ConfirmedOperation(Screen[None]):
     def _ask(self, sentence: str) -> None:
         self.query_one("#prompt", LinesView).show_lines([(Span(sentence, "title"),)])
 
-    @on(Input.Submitted)
+    @on(Input.Submitted, "#confirmation")
     def _confirmed(self) -> None:
         field = self.query_one(TypedConfirmation)
         if not field.matches:
@@ -125,7 +164,8 @@ class ConfirmedOperation(Screen[None]):
 
     async def _run(self) -> None:
         try:
-            handle = await off_loop(lambda: self.start(self.target))
+            reason = self.reason
+            handle = await off_loop(lambda: self.start(self.target, reason))
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator has to see it
             failure = as_quri_error(error)
             if not self.is_attached:
@@ -141,8 +181,48 @@ class ConfirmedOperation(Screen[None]):
         self.query_one(OperationView).follow(handle)
 
     @on(OperationView.Ended)
-    def _poll_after_the_end(self) -> None:
+    def _after_the_end(self) -> None:
         self.quri.poll_now()
+        self._ask("w writes the report; B rolls it back where that is offered; Esc leads back.")
+        self.add_class("ended")
+
+    def action_abort(self) -> None:
+        """End the operation before its next effect."""
+        view = self.query_one(OperationView)
+        if view.running and view.handle is not None:
+            view.handle.abort()
+            self.app.notify("It ends before its next effect; the canister gets the status back that it had.")
+
+    def action_roll_back(self) -> None:
+        """Open the page that brings the state before this operation back."""
+        handle = self.query_one(OperationView).handle
+        if handle is None or not handle.summary().can_be_rolled_back:
+            self.app.notify("There is nothing to roll back.", severity="warning")
+            return
+        from quri_console.ui.screens.rollback import RollbackScreen
+
+        self.app.push_screen(RollbackScreen(self.canister, handle.id))
+
+    def action_report(self) -> None:
+        """Write what was done into a Markdown file, and copy it."""
+        handle = self.query_one(OperationView).handle
+        if handle is None:
+            return
+        self.run_worker(self._write_report(handle.id), exit_on_error=False)
+
+    async def _write_report(self, operation_id: str) -> None:
+        from quri_console.render.operation_report import operation_report
+        from quri_console.ui.clipboard import copy_text
+
+        door = self.quri.console_door
+        try:
+            evidence = await off_loop(lambda: door.operation_evidence(operation_id))
+            text = operation_report(evidence.summary, evidence.records, evidence.plan, evidence.audit_head)
+            path = door.save_report(operation_id, text)
+        except QuriError as error:
+            self.app.notify(escape(f"{error.what}. {error.next_step}"), severity="error")
+            return
+        self.app.notify(f"Report: {path}. {copy_text(self.quri, text)}", timeout=15)
 
     def action_leave(self) -> None:
         view = self.query_one(OperationView)
@@ -150,6 +230,15 @@ class ConfirmedOperation(Screen[None]):
             self.notify("The operation goes on without this page.", markup=False)
             self.quri.tell_when_ended(view.handle)
         self.app.pop_screen()
+        if self.has_class("started"):
+            self._leave_the_wizard()
+
+    def _leave_the_wizard(self) -> None:
+        """What its pages offered is past once something was done."""
+        from quri_console.ui.screens.wizard import WizardPage
+
+        while isinstance(self.app.screen, WizardPage):
+            self.app.pop_screen()
 
     def action_scroll_page(self, pages: int) -> None:
         area = self.query_one("#operation-area" if self.has_class("started") else "#plan-area", VerticalScroll)

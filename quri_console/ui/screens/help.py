@@ -1,7 +1,8 @@
-"""All keys, from the action registry."""
+"""All keys, from the action registry, and those of the widget that was in use."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,19 +15,24 @@ from quri_console.render.actions import key_sheet
 from quri_console.render.spans import Line, Span
 from quri_console.ui.widgets.lines_view import LinesView
 
-_MOVING = (
-    ("↑ ↓", "Choose", "Another canister; everything below the table and every key is about the chosen one."),
-    ("Esc", "Back", "Leave a page; an operation that was started goes on."),
-)
+KeyHelp = tuple[str, str, str]
+"""Key, word, explanation."""
+_BACK: tuple[KeyHelp, ...] = (("Esc", "Back", "Leave a page; an operation that was started goes on."),)
 
 
 class HelpScreen(Screen[None]):
-    """Every key, its word and what it changes."""
+    """Every key of a view, its word and what it changes; of all views without one. Then those of a widget."""
 
     CSS_PATH = "help.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark", "dismiss", "Close", key_display="Esc"),
     ]
+
+    def __init__(self, view: str = "", widget: str = "", widget_keys: Sequence[KeyHelp] = ()) -> None:
+        super().__init__()
+        self._view = view
+        self._widget = widget
+        self._widget_keys = tuple(widget_keys)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll():
@@ -34,8 +40,15 @@ class HelpScreen(Screen[None]):
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        keys: tuple[Line, ...] = tuple(
-            (Span(f"  {key:<4}  ", "spark"), Span(f"{verb:<9}", "title"), Span(f" {explanation}"))
-            for key, verb, explanation in (*key_sheet(), *_MOVING)
-        )
-        self.query_one("#sheet", LinesView).show_lines([(Span("Keys", "title"),), (), *keys])
+        lines: list[Line] = [(Span("Keys", "title"),), (), *_lines((*key_sheet(self._view), *_BACK))]
+        if self._widget_keys:
+            lines += [(), (Span(self._widget, "title"),), (), *_lines(self._widget_keys)]
+        self.query_one("#sheet", LinesView).show_lines(lines)
+
+
+def _lines(keys: Sequence[KeyHelp]) -> list[Line]:
+    widest = max(len(key) for key, _, _ in keys)
+    return [
+        (Span(f"  {key:<{widest}}  ", "spark"), Span(f"{verb:<9}", "title"), Span(f" {explanation}"))
+        for key, verb, explanation in keys
+    ]

@@ -13,7 +13,7 @@ from quri_console.ui.widgets.lines_view import LinesView
 if TYPE_CHECKING:
     from quri_console.effects.operation_files import Outcome
     from quri_console.progress import ProgressEvent
-    from quri_console.service.operations import OperationHandle
+    from quri_console.service.following import OperationHandle
 
 
 class OperationView(LinesView):

@@ -1,0 +1,93 @@
+"""What can be done in every view: the actions of the registry that have no scope of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.app import App
+
+from quri_console.render.escape import escape
+from quri_console.ui.screens.view import ViewScreen
+
+if TYPE_CHECKING:
+    from quri_console.monitor.fleet import FleetStatus
+    from quri_console.ui.app import QuriApp
+    from quri_console.ui.theme_shelf import ThemeShelf
+
+
+class EverywhereActions(App[int]):
+    """The part of the application that keys of every view reach."""
+
+    paused: bool
+    newest: FleetStatus | None
+    shelf: ThemeShelf
+
+    def show_newest(self) -> None:
+        """Draw the newest picture."""
+        raise NotImplementedError
+
+    def redraw_views(self) -> None:
+        """Draw what is on screen again."""
+        raise NotImplementedError
+
+    def poll_now(self) -> None:
+        """Ask the service for a round at once."""
+        raise NotImplementedError
+
+    def action_view(self, name: str) -> None:
+        """Go to a view."""
+        if self.current_mode != name:
+            self.switch_mode(name)
+
+    def action_poll_now(self) -> None:
+        self.poll_now()
+
+    def action_pause(self) -> None:
+        """Keep the picture still, or go on with the newest."""
+        self.paused = not self.paused
+        if not self.paused and self.newest is not None:
+            self.show_newest()
+        self.redraw_views()
+
+    def action_palette(self) -> None:
+        from quri_console.ui.screens.palette import PaletteScreen
+
+        if isinstance(self.screen, ViewScreen):
+            self.push_screen(PaletteScreen(self.screen.VIEW))
+
+    def action_notices(self) -> None:
+        from quri_console.ui.screens.notices import NoticesScreen
+
+        self.push_screen(NoticesScreen())
+
+    def action_copy(self) -> None:
+        from quri_console.ui.clipboard import copy_text
+
+        text = self.screen.text_to_copy() if isinstance(self.screen, ViewScreen) else ""
+        if text:
+            self.notify(copy_text(cast("QuriApp", self), text))
+        else:
+            self.notify("There is nothing to copy here.", severity="warning")
+
+    def action_help(self) -> None:
+        from quri_console.ui.screens.help import HelpScreen
+
+        view = self.screen.VIEW if isinstance(self.screen, ViewScreen) else ""
+        title, keys = getattr(self.screen.focused, "KEY_HELP", ("", ()))
+        self.push_screen(HelpScreen(view, title, keys))
+
+    def action_theme(self) -> None:
+        """Choose another theme from the list."""
+        from quri_console.ui.screens.themes import ThemesScreen
+
+        self.push_screen(ThemesScreen(self.shelf.themes, self.theme), self._theme_chosen)
+
+    def _theme_chosen(self, name: str | None) -> None:
+        if name is not None:
+            self.notify(f'To begin with it: theme = "{escape(name)}" in [ui] of the configuration.', title="Theme")
+
+    def action_mouse(self) -> None:
+        """Take the mouse, or leave it to the terminal, whose own selection then works."""
+        from quri_console.ui.mouse import toggle_mouse
+
+        self.notify(toggle_mouse(self._driver), title="Mouse")

@@ -1,0 +1,150 @@
+"""Two sides compared: settings, module, interface and memory; what is equal is left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Footer, Input, Static
+
+from quri_console.errors import QuriError, RefusedBySafetyRule
+from quri_console.render.comparison import Wanted, diff_lines
+from quri_console.render.escape import escape
+from quri_console.render.operation import error_lines
+from quri_console.render.spans import Line, Span, plain
+from quri_console.ui.background import as_quri_error, off_loop
+from quri_console.ui.widgets.lines_view import LinesView
+
+if TYPE_CHECKING:
+    from quri_console.backup.diff import Diff
+    from quri_console.backup.live_side import ReadingBill
+    from quri_console.ui.app import QuriApp
+
+
+async def refuse_to_pay(bills: tuple[ReadingBill, ...]) -> None:
+    """Comparing never costs a canister cycles from here; the command line shows the bill and asks."""
+    raise RefusedBySafetyRule(
+        "reading a snapshot on chain costs its canister cycles, so it is not read from here",
+        next_step="`quri-console diff` shows the bill and asks.",
+    )
+
+
+class CompareScreen(Screen[None]):
+    """Worked out beside the loop; nothing is changed."""
+
+    CSS_PATH = "compare.tcss"
+    AUTO_FOCUS = ""  # else keys go into a field that is not shown yet
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", key_display="Esc"),
+        Binding("a", "ranges", "All ranges"),
+        Binding("slash", "search", "Search", key_display="/"),
+        Binding("c", "copy", "Copy"),
+        Binding("w", "save", "Save"),
+        Binding("pagedown", "page(1)", "Read on", key_display="PgDn"),
+        Binding("pageup", "page(-1)", "Read back", key_display="PgUp"),
+    ]
+
+    def __init__(self, left: str, right: str) -> None:
+        super().__init__()
+        self._sides = (left, right)
+        self._diff: Diff | None = None
+        self._lines: tuple[Line, ...] = ()
+        self._all_ranges = False
+        self._wanted = ""
+
+    @property
+    def quri(self) -> QuriApp:
+        """The application, typed."""
+        return cast("QuriApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        left, right = self._sides
+        yield Static(f" Compare {escape(left)} with {escape(right)}", id="title", markup=False)
+        with VerticalScroll(id="area", can_focus=False):
+            yield LinesView(id="differences")
+        field = Input(placeholder="only lines with these letters", id="search")
+        field.cursor_blink = False
+        yield field
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#search", Input).display = False
+        self._draw([(Span("Comparing; nothing is changed …", "muted"),)])
+        self.run_worker(self._compare(), exit_on_error=False)
+
+    async def _compare(self) -> None:
+        door, (left, right) = self.quri.console_door, self._sides
+        try:
+            diff = await off_loop(lambda: door.diff(left, right, approve=refuse_to_pay))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the page must not compare for ever
+            self._draw([(span,) for span in error_lines(as_quri_error(error))])
+            return
+        if self.is_attached:
+            self._diff = diff
+            self._show()
+
+    def _show(self) -> None:
+        if self._diff is not None:
+            self._lines = diff_lines(self._diff, Wanted(all_ranges=self._all_ranges))
+        wanted = self._wanted.casefold()
+        self._draw([line for line in self._lines if not wanted or wanted in plain(line).casefold()])
+
+    def _draw(self, lines: list[Line]) -> None:
+        if self.is_attached:
+            self.query_one("#differences", LinesView).show_lines(lines)
+
+    def action_ranges(self) -> None:
+        """Every changed range of memory, or only the first ones."""
+        self._all_ranges = not self._all_ranges
+        self._show()
+
+    def action_search(self) -> None:
+        """Show only the lines in which something stands."""
+        field = self.query_one("#search", Input)
+        field.display = True
+        field.focus()
+
+    @on(Input.Changed, "#search")
+    def _search(self, event: Input.Changed) -> None:
+        self._wanted = event.value
+        self._show()
+
+    @on(Input.Submitted, "#search")
+    def _searched(self) -> None:
+        self.set_focus(None)
+
+    def action_leave(self) -> None:
+        """Leave the search, then the page."""
+        field = self.query_one("#search", Input)
+        if field.display:
+            field.display, field.value = False, ""
+            self.set_focus(None)
+        else:
+            self.app.pop_screen()
+
+    def action_copy(self) -> None:
+        """Copy everything that is shown."""
+        from quri_console.ui.clipboard import copy_text
+
+        self.app.notify(copy_text(self.quri, self._text()))
+
+    def action_save(self) -> None:
+        """Keep what is shown as a report in the state folder."""
+        left, right = (side.replace("/", "-").replace(":", "-") for side in self._sides)
+        try:
+            path = self.quri.console_door.save_report(f"compare-{left}-{right}", self._text())
+        except QuriError as error:
+            self.app.notify(escape(error.what), severity="error")
+            return
+        self.app.notify(f"Saved: {path}")
+
+    def _text(self) -> str:
+        return "\n".join(plain(line) for line in self._lines) + "\n"
+
+    def action_page(self, pages: int) -> None:
+        area = self.query_one("#area", VerticalScroll)
+        area.scroll_relative(y=pages * (area.size.height - 1), animate=False)
