@@ -23,17 +23,19 @@ ASK_SECONDS = 60.0
 """Between two looks whether it is time to ask."""
 
 
-def safety_snapshots(session: Session) -> Mapping[bytes, str]:
-    """The snapshots on chain that nobody should restore from unasked, and why.
+def safety_snapshots(session: Session, *, of_backups: bool = True) -> Mapping[bytes, str]:
+    """The snapshots on chain that are not restored from unasked, and why.
 
-    They hold what an operation of this state folder replaced, or what it uploaded, perhaps not to the end. What a
-    backup keeps on chain is none of them.
+    They hold what an operation of this state folder replaced, or what it uploaded, perhaps not to the end.
+    `of_backups`: what backups keep on chain as well, so that the copy in the repository is the one that is judged.
     """
     found: dict[bytes, str] = {}
     for done in operations(session):
         if done.kind != "backup":
             found |= dict.fromkeys(done.safety_snapshots, f"safety snapshot: what {done.id} replaced")
             found |= dict.fromkeys(done.own_snapshots, f"made by {done.id} for itself, perhaps not whole")
+        elif of_backups:
+            found |= dict.fromkeys(done.safety_snapshots, f"kept by {done.id}")
     return found
 
 

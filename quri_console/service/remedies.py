@@ -186,7 +186,7 @@ async def propose(session: Session, canister: str) -> Proposal:
 
     repository, notes = repository_if_any(session)
     async with at_work(session, canister) as (agent, wish, around):
-        return await proposed(agent, wish, around, repository, safety_snapshots(session), notes)
+        return await proposed(agent, wish, around, repository, safety_snapshots(session, of_backups=False), notes)
 
 
 def _told(session: Session, plan: RemedyPlan) -> RemedyPlan:

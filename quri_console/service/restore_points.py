@@ -46,7 +46,7 @@ async def restore_points(session: Session, canister: str) -> RestorePoints:
         now_ns=session.clock.now_ns(),
         root_key_hash=root_key_hash,
         looked=looked,
-        safety=safety_snapshots(session),
+        safety=safety_snapshots(session, of_backups=False),
         before_restores=present_states(operations(session)),
         notes=tuple(notes),
     )

@@ -156,6 +156,9 @@ def _wish(session: Session, canister: str, source: str, wishes: RestoreWishes) -
 
     owner, target = known_canister(session, canister), known_canister(session, wishes.to or canister)
     most = wishes.max_downtime_seconds
+    passed_over: frozenset[bytes] = frozenset()
+    if source.lower() == "snapshot:latest":
+        passed_over = frozenset(safety_snapshots(session, of_backups=False))
     return RestoreWish(
         network=session.network.name,
         production=session.network.production,
@@ -173,7 +176,7 @@ def _wish(session: Session, canister: str, source: str, wishes: RestoreWishes) -
         max_cycles=wishes.max_cycles,
         max_downtime_seconds=None if most is None else round(most),
         no_safety_reason=wishes.no_safety_reason,
-        passed_over=frozenset(safety_snapshots(session) if source.lower() == "snapshot:latest" else ()),
+        passed_over=passed_over,
     )
 
 

@@ -18,7 +18,7 @@ from textual.worker import WorkType
 from quri_console.console import Console
 from quri_console.errors import QuriError
 from quri_console.monitor.fleet import CanisterView, FleetStatus
-from quri_console.render.actions import FLEET
+from quri_console.render.actions import ACTIVITY, FLEET
 from quri_console.render.escape import escape
 from quri_console.render.zone import show_zone
 from quri_console.ui.ascii_filter import AsciiFilter
@@ -135,6 +135,24 @@ class QuriApp(EverywhereActions):
             self.notify(escape(self.session_state.problem, limit=300), severity="warning", timeout=10)
         self._service = self.console_door.start_service(self._publish)
         self.call_after_refresh(self._judge_size)
+        self.run_worker(self._show_interrupted(), exit_on_error=False)
+
+    async def _show_interrupted(self) -> None:
+        """What died before its end comes first: it may have left a canister half-way."""
+        operations = await off_loop(self.console_door.all_operations)
+        here = self.console_door.network.name
+        dead = [item.id for item in operations if item.state == "interrupted" and item.network == here]
+        if not dead:
+            return
+        which = dead[0] if len(dead) == 1 else f"{len(dead)} operations"
+        self.notify(
+            f"{which} died before the end. R resumes, A ends it and gives the canister its status back.",
+            title="Interrupted",
+            severity="error",
+            timeout=30,
+        )
+        if self.manner.view is None:
+            self.switch_mode(ACTIVITY)
 
     def _warn_of_themes(self, text: str) -> None:
         self.notify(text, title="Themes", severity="warning", timeout=15)

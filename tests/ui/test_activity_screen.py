@@ -19,6 +19,7 @@ from quri_console.ui.widgets.lines_view import LinesView
 from quri_console.ui.widgets.operation_view import OperationView
 from quri_console.ui.widgets.typed_confirmation import TypedConfirmation
 from tests.support.damaged_canister import CONFIRM, NAME, Scene, damaged_canister
+from tests.support.runners import kill_runner
 
 
 @asynccontextmanager
@@ -90,3 +91,17 @@ async def test_what_cannot_be_done_says_why_and_an_operation_has_its_page(tmp_pa
         await pilot.press("escape")
         await pilot.pause()
         assert pilot.app.screen is screen
+
+
+async def test_what_died_before_its_end_is_shown_first_and_goes_on_by_a_key(tmp_path: Path) -> None:
+    async with damaged_canister(tmp_path) as scene:
+        operation = await scene.started("paused", "restore", NAME, "--from", "latest", *CONFIRM, "--pause")
+        handle = scene.console.follow(operation)
+        kill_runner(handle.directory)
+        await handle.wait()
+        async with QuriApp(scene.console).run_test(size=(120, 40)) as pilot:
+            await until(pilot, lambda: isinstance(pilot.app.screen, ActivityScreen))
+            await until(pilot, lambda: pilot.app.screen.query_one(LineTable).cursor_key == operation)
+            await pilot.press("R")
+            await until(pilot, lambda: handle.outcome() is not None)
+        assert await scene.digest() == scene.good

@@ -80,6 +80,10 @@ async def test_a_stopped_canister_is_acknowledged_silenced_and_gone_to(tmp_path:
         await pilot.pause()
         assert isinstance(pilot.app.screen, FleetScreen)
         assert pilot.app.screen.query_one(LineTable).cursor_key == REGISTRY
+        await pilot.press("a")
+        async with asyncio.timeout(60):
+            while not str(pilot.app.screen.query_one(LineTable).cursor_key).startswith(REGISTRY):
+                await pilot.pause(0.02)
 
 
 async def test_leaving_the_question_changes_nothing_and_the_past_can_be_read(tmp_path: Path) -> None:

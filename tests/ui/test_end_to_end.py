@@ -66,7 +66,10 @@ async def test_watch_back_up_compare_acknowledge_and_restore(tmp_path: Path) -> 
                 _compare(session)
                 _acknowledge(session)
                 open_view(session, "1", *FLEET)
-                _restore(session, from_older=True)
+                # the canister of the alert is the selected one now
+                session.press("g")
+                session.wait_for(f"{NAME}  pkrpq")
+                _restore(session)
                 open_view(session, "5", "restore", "done")
                 session.press("q")
                 assert session.wait_for_exit() == 0
@@ -102,17 +105,14 @@ def _acknowledge(session: TmuxSession) -> None:
     session.wait_for("Acknowledged.")
 
 
-def _restore(session: TmuxSession, *, from_older: bool) -> None:
-    if from_older:
-        session.press("r")
-        session.wait_for("least destructive first", "what was written since is lost")
-        session.press("G", "Enter")
-        session.wait_for("From which restore point", "never verified")
-        # the newest copy is of the damage; the last line is the oldest copy
-        session.press("G", "Enter")
-        session.wait_for("Why? Enter goes on", "way back")
-    else:
-        to_the_plan(session)
+def _restore(session: TmuxSession) -> None:
+    session.press("r")
+    session.wait_for("least destructive first", "what was written since is lost")
+    session.press("G", "Enter")
+    session.wait_for("From which restore point", "never verified")
+    # the newest copy is of the damage; the last line is the oldest copy
+    session.press("G", "Enter")
+    session.wait_for("Why? Enter goes on", "way back")
     confirm(session, TARGET, reason="INC-7")
     session.wait_for(f"Done: {NAME} was restored from", "To undo it: quri-console rollback")
     session.press("w")

@@ -67,7 +67,7 @@ class ActivityScreen(TableView):
         return replace(
             super().action_context(),
             operation_chosen=chosen is not None,
-            chosen_runs=chosen is not None and chosen.state == "running",
+            chosen_runs=chosen is not None and chosen.state in ("running", "interrupted"),
             can_resume=chosen is not None and chosen.state in ("interrupted", "failed", "aborted"),
             can_roll_back=chosen is not None and chosen.can_be_rolled_back,
         )

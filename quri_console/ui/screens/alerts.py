@@ -12,6 +12,7 @@ from textual.binding import BindingType
 from quri_console.errors import QuriError
 from quri_console.render.actions import ALERTS, ActionContext
 from quri_console.render.alert_table import COLUMNS, alert_key, alert_lines, alert_table, event_lines, mutes_of
+from quri_console.render.alerts import worst_first
 from quri_console.render.escape import escape
 from quri_console.ui.keys import bindings_of_view
 from quri_console.ui.screens.question import Answers, Field, Question
@@ -39,6 +40,11 @@ class AlertsScreen(TableView):
         super().__init__()
         self._view: AlertsView | None = None
         self._past = False
+        self._looked_for: str | None = None
+
+    def on_screen_resume(self) -> None:
+        # whoever comes from a canister wants its alert
+        self._looked_for = self.quri.selected_id
 
     def read(self) -> None:
         """Ask the history what fires."""
@@ -48,6 +54,9 @@ class AlertsScreen(TableView):
     def _show(self, view: AlertsView) -> None:
         self._view = view
         self.table.show_rows(alert_table(view.current, view.mutes, view.names, self.now_ns))
+        wanted, self._looked_for = self._looked_for, None
+        own = (alert for alert in worst_first(view.current) if alert.subject == wanted)
+        self.table.select(next(map(alert_key, own), None))
         self._show_chosen()
 
     @on(LineTable.Highlighted)
