@@ -870,6 +870,15 @@ class Console:
 
         return await browsing_beside.brought_back(self.session, name)
 
+    async def write_support_bundle(self, to: Path | None = None) -> Path:
+        """Write what helps somebody else to understand what went wrong, without secrets, into one file; where.
+
+        Raises StateFolderUnusable.
+        """
+        from quri_console.service.support_bundle import write_support_bundle
+
+        return await write_support_bundle(self.session, to)
+
     async def all_operations(self) -> tuple[OperationSummary, ...]:
         """As `operations`, read in a thread."""
         from quri_console.service import activity

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 
 import click
 
@@ -17,8 +18,14 @@ _ROLES = {"ok": "status-ok", "warning": "status-warning", "critical": "status-cr
 
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write a support bundle (zip) without secrets.",
+)
 @click.pass_obj
-def command(invocation: Invocation, as_json: bool) -> int:
+def command(invocation: Invocation, as_json: bool, bundle: Path | None) -> int:
     """Say what is overdue or stuck: rounds, backups, verification, messages, schedules, operations, audit, disk,
     channels. It also names controllers' keys that `watch` uses with nobody present.
 
@@ -29,7 +36,11 @@ def command(invocation: Invocation, as_json: bool) -> int:
     Examples:
       quri-console doctor
       quri-console doctor --json
+      quri-console doctor --bundle support.zip
     """
+    if bundle is not None:
+        asyncio.run(invocation.console().write_support_bundle(bundle.absolute()))
+        sys.stderr.write(f"Support bundle: {bundle}. Look into it before you give it away.\n")
     found = asyncio.run(invocation.console().doctor())
     if as_json:
         show_json(

@@ -112,7 +112,7 @@ async def _carry_out(console: Console, plan: DeletionPlan, options: RemedyOption
     if options.dry_run:
         say("\nDry run: nothing was changed.", role="muted")
         return int(ExitCode.OK)
-    typed = confirmed("delete them", plan.network, plan.name, options.confirmation)
+    typed = confirmed("delete snapshots", plan.network, plan.name, options.confirmation)
     handle = await console.start_snapshot_deletion(plan, confirmation=typed, force=options.force, reason=options.reason)
     return await carry_out(handle, as_json=options.as_json)
 

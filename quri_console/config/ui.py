@@ -25,13 +25,15 @@ class UiConfig:
     ascii: Ascii = "auto"
     """Whether only ASCII characters are drawn; auto: where the locale is not a UTF-8 one."""
     time: Zone = "utc"
+    bell: bool = False
+    """Whether the terminal rings when another canister becomes critical."""
     runbook_dir: Path | None = None
     """A folder of runbook sections (*.md) that add to those of the program, or stand in their place."""
 
 
 def ui_of(table: Table) -> UiConfig:
     """How the console looks. Raises ConfigError."""
-    table.done(("theme", "theme_dir", "mouse", "low_bandwidth", "ascii", "time", "runbook_dir"))
+    table.done(("theme", "theme_dir", "mouse", "low_bandwidth", "ascii", "time", "bell", "runbook_dir"))
     return UiConfig(
         theme=table.text("theme", 'Allowed: the name of a theme, like "quri-light"; key T of the console lists them.'),
         theme_dir=table.file("theme_dir", "Allowed: the path of a folder with theme files (*.toml)."),
@@ -39,5 +41,6 @@ def ui_of(table: Table) -> UiConfig:
         low_bandwidth=table.boolean("low_bandwidth", default=False),
         ascii=cast("Ascii", table.choice("ascii", get_args(Ascii), "auto")),
         time=cast("Zone", table.choice("time", get_args(Zone), "utc")),
+        bell=table.boolean("bell", default=False),
         runbook_dir=table.file("runbook_dir", "Allowed: the path of a folder with runbook sections (*.md)."),
     )

@@ -409,6 +409,14 @@ ACTIONS = (
         command="quri-console audit show",
         scopes=frozenset({ACTIVITY}),
     ),
+    Action(
+        "support_bundle",
+        "w",
+        "Bundle",
+        "Write what helps somebody else to understand what went wrong into one file, without secrets.",
+        command="quri-console doctor",
+        scopes=frozenset({ACTIVITY}),
+    ),
     Action("pane('messages')", "m", "Messages", "What was sent where, and arrived.", scopes=frozenset({ACTIVITY})),
     Action(
         "pane('doctor')",
@@ -463,6 +471,7 @@ ACTIONS = (
     Action("copy", "c", "Copy", "Copy what the view shows, and say how it was copied."),
     Action("theme", "T", "Theme", "Choose other colours from a list."),
     Action("mouse", "M", "Mouse", "Take the mouse, or leave it to the terminal, whose selection then works."),
+    Action("repaint", "ctrl+l", "Repaint", "Draw the whole screen again, when something else wrote on it."),
     Action("help", "question_mark", "Help", "Show all keys.", command="quri-console --help"),
     Action("quit", "q", "Quit", "Leave the console; operations under way continue without it."),
 )

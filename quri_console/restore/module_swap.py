@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from quri_console.effects.calls import INSTALL_CHUNKS, INSTALL_CODE, TAKE_SNAPSHOT
+from quri_console.effects.calls import INSTALL_CHUNKS, INSTALL_CODE, LOAD_SNAPSHOT, TAKE_SNAPSHOT
 from quri_console.effects.code import upgrade_module
 from quri_console.effects.perform import Effects
 from quri_console.effects.replay import DONE, Attempt, attempts, downtime_seconds, left_stopped, snapshots_made
@@ -110,7 +110,8 @@ class ModuleSwap:
 
     def _state(self) -> str:
         settled = [attempt for attempt in self._upgrades() if attempt.may_have_happened]
-        if not settled:
+        loads = attempts(self.effects.journal.records, LOAD_SNAPSHOT)
+        if not settled or any(load.outcome == DONE and load.sequence > settled[-1].sequence for load in loads):
             return OLD_MODULE
         return NEW_MODULE if settled[-1].outcome == DONE else EITHER_MODULE
 

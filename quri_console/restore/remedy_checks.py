@@ -74,7 +74,7 @@ def slot(snapshots: int) -> Check:
         "snapshot slots",
         snapshots < MAX_SNAPSHOTS,
         f"{snapshots} of {MAX_SNAPSHOTS} used, 1 needed",
-        "Delete a snapshot that is no longer needed: icp canister snapshot list, then delete.",
+        "Delete a snapshot that is no longer needed: quri-console snapshots, then snapshots delete.",
     )
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from rich.console import RenderableType
 from textual import events
-from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
@@ -25,7 +23,6 @@ from quri_console.ui.ascii_filter import AsciiFilter
 from quri_console.ui.background import off_loop
 from quri_console.ui.config_watch import ConfigWatch
 from quri_console.ui.everywhere import EverywhereActions
-from quri_console.ui.frames import Frame, OnlyChanges
 from quri_console.ui.messages import FleetChanged
 from quri_console.ui.notices import Notice, Notices
 from quri_console.ui.options import Manner
@@ -80,7 +77,6 @@ class QuriApp(EverywhereActions):
         self._service: ServiceHandle | None = None
         self._held_back = False
         self._ascii = AsciiFilter()
-        self._frame = Frame()
         self._config_watch = ConfigWatch(console.config.path)
         self.shelf = ThemeShelf.of(self, console, self.manner.theme_dir, self._warn_of_themes, colourless=colourless)
         self._theme_at_start = self.manner.theme or suitable_theme(os.environ, few=self.manner.low_bandwidth)
@@ -110,13 +106,6 @@ class QuriApp(EverywhereActions):
     def _fatal_error(self) -> None:
         """End without the traceback that Textual prints: the command line says it in words."""
         self._close_messages_no_wait()
-
-    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        """As the parent, but only what looks different from what the terminal shows goes out."""
-        if isinstance(renderable, LayoutUpdate | ChopsUpdate):
-            # Textual takes its own updates for renderables, too
-            renderable = cast("RenderableType", OnlyChanges(self._frame, renderable))
-        super()._display(screen, renderable)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Every role our style sheets use has a value, whatever a theme file leaves out."""
@@ -167,8 +156,6 @@ class QuriApp(EverywhereActions):
         self.notify(escape(text), title="Configuration", severity="error" if broken else "information", timeout=15)
 
     def on_resize(self, event: events.Resize) -> None:
-        # also the first event after the terminal was given to somebody else for a while
-        self._frame.forget()
         self.call_later(self._judge_size)
 
     def _judge_size(self) -> None:
@@ -197,11 +184,19 @@ class QuriApp(EverywhereActions):
 
     def show_newest(self) -> None:
         self._held_back = False
+        self._ring_for_new_trouble(self.fleet, self.newest)
         self.fleet = self.newest
         if self.manner.low_bandwidth:
             self._held_back = True
             self.set_timer(SLOW_LINK_SECONDS, self._let_go)
         self.redraw_views()
+
+    def _ring_for_new_trouble(self, before: FleetStatus | None, now: FleetStatus | None) -> None:
+        """The terminal's bell, where the configuration wants it, when another canister has become critical."""
+        if before is None or now is None or not self.console_door.config.ui.bell:
+            return
+        if critical_ids(now) - critical_ids(before):
+            self.bell()
 
     def _let_go(self) -> None:
         """A slow link gets the newest of the pictures that came meanwhile."""
@@ -268,3 +263,8 @@ class QuriApp(EverywhereActions):
         self.session_state.save()
         if self._service is not None:
             self._service.stop()
+
+
+def critical_ids(fleet: FleetStatus) -> set[str]:
+    """The canisters whose health is critical."""
+    return {view.canister_id for view in fleet.canisters if view.health.level == "critical"}

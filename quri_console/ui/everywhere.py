@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from textual.app import App
-
 from quri_console.render.escape import escape
+from quri_console.ui.frames import ThriftyApp
 from quri_console.ui.screens.view import ViewScreen
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from quri_console.ui.theme_shelf import ThemeShelf
 
 
-class EverywhereActions(App[int]):
+class EverywhereActions(ThriftyApp):
     """The part of the application that keys of every view reach."""
 
     paused: bool

@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.cells import cell_len
 from rich.color import Color, ColorSystem
 from rich.style import Style
+from textual import events
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.app import App
+from textual.screen import Screen
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.segment import Segment
 
 SHORT_GAP = 5
@@ -198,3 +201,26 @@ def _of_chops(update: ChopsUpdate, colours: ColorSystem) -> Iterator[tuple[int, 
             if strip is not None and x < last and end > first and (y, x) not in done:
                 done.add((y, x))
                 yield y, x, cells_of(strip, colours)
+
+
+class ThriftyApp(App[int]):
+    """An application whose terminal is sent only what looks different."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.frame = Frame()
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        if isinstance(renderable, LayoutUpdate | ChopsUpdate):
+            # Textual takes its own updates for renderables, too
+            renderable = cast("RenderableType", OnlyChanges(self.frame, renderable))
+        super()._display(screen, renderable)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Also the first event after the terminal was lent to another program."""
+        self.frame.forget()
+
+    def action_repaint(self) -> None:
+        """Draw everything, whatever the terminal is believed to show."""
+        self.frame.forget()
+        self.screen.refresh(layout=True)

@@ -76,6 +76,20 @@ def test_a_thousand_canisters_are_scrolled_by_pages(fed: tuple[PtyConsole, Fed])
     assert "Traceback" not in console.screen()
 
 
+def test_what_something_else_wrote_on_the_screen_goes_when_asked(fed: tuple[PtyConsole, Fed]) -> None:
+    console, _ = fed
+    found = reaction(console, lambda: console.press("\x0c"))
+    assert found.size > ALL_ROWS_BYTES
+
+
+def test_a_resized_terminal_is_drawn_whole(fed: tuple[PtyConsole, Fed]) -> None:
+    console, _ = fed
+    for columns, rows in ((110, 36), (120, 40)):
+        found = reaction(console, lambda columns=columns, rows=rows: console.resize(columns, rows))  # type: ignore[misc]
+        assert found.size > ALL_ROWS_BYTES
+        console.wait_for(name_of(VISIBLE_ROWS - 5), "Quit")
+
+
 def test_a_console_cut_off_from_its_network_is_as_quiet(tmp_path: Path) -> None:
     config = write_config(tmp_path, url=f"http://127.0.0.1:{closed_port()}")
     write_history(

@@ -24,7 +24,8 @@ STYLES = [
     Style.parse("underline"),
     Style.parse("#102030 on #405060"),
 ]
-texts = st.text(st.sampled_from("ab 漢 ≈é\u0301"), max_size=12)
+# pyte puts a mark on a letter of two cells into the second one, which terminals do not
+texts = st.lists(st.sampled_from(["a", "b", " ", "漢", "≈", "e\u0301"]), max_size=12).map("".join)
 lines = st.lists(st.builds(Segment, texts, st.sampled_from(STYLES)), max_size=6)
 pictures = st.lists(st.lists(lines, min_size=ROWS, max_size=ROWS), min_size=2, max_size=5)
 
@@ -37,6 +38,9 @@ def cells(segments: list[Segment]) -> list[Cell]:
         made[-1] = (" ", Look())
         if len(made) > 1 and made[-2][0] == "漢":
             made[-2] = (" ", Look())
+    if len(made) == COLUMNS:
+        # pyte wraps before a mark on the letter in the last column; no terminal does
+        made[-2:] = [(text[:1], look) for text, look in made[-2:]]
     return made + [(" ", Look())] * (COLUMNS - len(made))
 
 
@@ -56,7 +60,7 @@ class Terminal:
         return cell.data, colour, cell.bg, cell.bold and letter_is_seen, cell.reverse, cell.underscore
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(pictures)
 def test_differences_make_the_same_picture_as_all_of_it(shown: list[list[list[Segment]]]) -> None:
     terminal, frame = Terminal(), Frame()

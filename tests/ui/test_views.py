@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from quri_console.monitor.fleet import Finding, Health
 from quri_console.render.actions import VIEWS
 from quri_console.ui.app import QuriApp
 from quri_console.ui.messages import FleetChanged
@@ -96,3 +97,23 @@ async def test_copying_always_leaves_a_file_and_says_so(tmp_path: Path, monkeypa
         assert str(path) in app.notices.all[-1].message
         assert all(name in path.read_text() for name in FLEET)
         assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_the_bell_rings_once_for_new_trouble_where_it_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    console = console_without_network(tmp_path)
+    config = replace(console.config, ui=replace(console.config.ui, bell=wanted))
+    monkeypatch.setattr(console, "session", replace(console.session, config=config))
+    app = QuriApp(console)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await show(pilot, FOUR)
+        rung: list[int] = []
+        monkeypatch.setattr(app, "bell", lambda: rung.append(1))
+        frozen = Health("critical", (Finding("frozen", "critical", "frozen"),))
+        worse = replace(FOUR, canisters=(replace(FOUR.canisters[0], health=frozen), *FOUR.canisters[1:]))
+        for _ in range(2):
+            app.post_message(FleetChanged(worse))
+            await pilot.pause()
+        assert len(rung) == int(wanted)

@@ -150,6 +150,12 @@ class ActivityScreen(TableView):
 
         self.fetch(start, lambda _: self._told(f"{verb} of {operation_id} was asked for."), group="operation")
 
+    def action_support_bundle(self) -> None:
+        """Write a support bundle into the state folder."""
+        door = self.quri.console_door
+        told = "Look into it before you give it away."
+        self.fetch(door.write_support_bundle, lambda path: self._told(f"Support bundle: {path}. {told}"), group="do")
+
     def action_roll_back(self) -> None:
         """Open the page that rolls the chosen operation back after a typed confirmation."""
         from quri_console.ui.screens.rollback import RollbackScreen

@@ -10,6 +10,7 @@ from quri_console.render.spans import Line
 from quri_console.ui.screens.confirmation import ConfirmedOperation
 
 if TYPE_CHECKING:
+    from quri_console.restore.rollback import RollbackPlan
     from quri_console.service.following import OperationHandle
 
 
@@ -22,16 +23,17 @@ class RollbackScreen(ConfirmedOperation):
     def __init__(self, canister: str, operation_id: str) -> None:
         super().__init__(canister)
         self._operation_id = operation_id
+        self._plan: RollbackPlan | None = None
 
     async def plan(self) -> Sequence[Line]:
         from quri_console.restore.plan import plan_hash
 
         door = self.quri.console_door
-        plan = await door.plan_rollback(self._operation_id)
-        return rollback_plan_lines(plan, plan_hash=plan_hash(plan), now_ns=door.clock.now_ns())
+        self._plan = await door.plan_rollback(self._operation_id)
+        return rollback_plan_lines(self._plan, plan_hash=plan_hash(self._plan), now_ns=door.clock.now_ns())
 
     async def start(self, confirmation: str, reason: str | None) -> OperationHandle:
         door = self.quri.console_door
         return await door.start_rollback(
-            self._operation_id, confirmation=confirmation, force=self.production, reason=reason
+            self._operation_id, confirmation=confirmation, force=self.production, reason=reason, shown=self._plan
         )
