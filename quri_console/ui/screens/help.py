@@ -49,6 +49,6 @@ class HelpScreen(Screen[None]):
 def _lines(keys: Sequence[KeyHelp]) -> list[Line]:
     widest = max(len(key) for key, _, _ in keys)
     return [
-        (Span(f"  {key:<{widest}}  ", "spark"), Span(f"{verb:<9}", "title"), Span(f" {explanation}"))
+        (Span(f"  {key:<{widest}}  ", "spark"), Span(f"{verb:<10}", "title"), Span(f" {explanation}"))
         for key, verb, explanation in keys
     ]
