@@ -31,6 +31,7 @@ from quri_console.monitor.notify.documents import outbox_message
 from quri_console.monitor.notify.routing import recipients
 from quri_console.monitor.payers import PayerReading, read_payer
 from quri_console.monitor.windows import HOUR_NS, segments_of_buckets
+from quri_console.service.own_stops import without_own_stops
 from quri_console.service.session import Session
 from quri_console.units import DAY_SECONDS, HOUR_SECONDS
 
@@ -168,7 +169,8 @@ class AfterRound:
         return found
 
     async def _picture(self, history: History, fleet: FleetStatus, now_ns: int, *, fresh: bool) -> Picture:
-        health: dict[str, Health] = {view.canister_id: view.health for view in fleet.canisters}
+        operations = self._session.config.paths.operations
+        health: dict[str, Health] = {view.canister_id: without_own_stops(view, operations) for view in fleet.canisters}
         names = {view.canister_id: view.name for view in fleet.canisters}
         for payer in fleet.payers:
             health[f"{PAYER}{payer.name}"] = payer.health
