@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.config import Criticality
 from quri_console.monitor.rules import HealthLevel, Rule
 
 if TYPE_CHECKING:
     from quri_console.monitor.payers import PayerView
 
+STALE_INTERVALS = 2
 RunStatus = Literal["running", "stopping", "stopped"]
 
 # How a value was obtained; "" before the first sample.
@@ -124,3 +126,8 @@ class FleetStatus:
     def canister(self, canister_id: str) -> CanisterView | None:
         """The canister of that id."""
         return next((view for view in self.canisters if view.canister_id == canister_id), None)
+
+
+def is_stale(at_ns: int | None, now_ns: int, interval_seconds: float) -> bool:
+    """Whether a value of that time is older than two intervals, or missing."""
+    return at_ns is None or now_ns - at_ns > STALE_INTERVALS * interval_seconds * NANOSECONDS_PER_SECOND

@@ -11,13 +11,12 @@ from quri_console.config import CanisterConfig, Config, NetworkConfig
 from quri_console.history import Sample
 from quri_console.history.events import Event
 from quri_console.monitor.burn import estimate_burn, runway
-from quri_console.monitor.fleet import AlertMark, CanisterView, FleetStatus
+from quri_console.monitor.fleet import AlertMark, CanisterView, FleetStatus, is_stale
 from quri_console.monitor.health import Evidence, judge
 from quri_console.monitor.windows import Segment, segments_of_series
 from quri_console.units import DAY_SECONDS
 
 SERIES_SECONDS = DAY_SECONDS
-STALE_INTERVALS = 2
 
 Series = tuple[tuple[int, int], ...]
 
@@ -69,11 +68,6 @@ def fleet_picture(
         for canister in config.canisters
     )
     return FleetStatus(network.name, network.production, now_ns, interval, views, notice)
-
-
-def is_stale(at_ns: int | None, now_ns: int, interval_seconds: float) -> bool:
-    """Whether a value of that time is older than two intervals, or missing."""
-    return at_ns is None or now_ns - at_ns > STALE_INTERVALS * interval_seconds * NANOSECONDS_PER_SECOND
 
 
 def _view(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from quri_console.monitor.fleet import CanisterView
+if TYPE_CHECKING:
+    from quri_console.monitor.fleet import CanisterView
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from quri_console.monitor.fleet import FleetStatus
-from quri_console.monitor.rules import HealthLevel
 from quri_console.render.ages import age_seconds
 from quri_console.render.escape import escape
 from quri_console.render.spans import Line, Span
@@ -14,6 +13,10 @@ from quri_console.render.table import health_role
 from quri_console.render.width import cut_off
 from quri_console.render.zone import clock_text, zone_name
 from quri_console.units import format_duration
+
+if TYPE_CHECKING:
+    from quri_console.monitor.fleet import FleetStatus
+    from quri_console.monitor.rules import HealthLevel
 
 LEVELS: tuple[HealthLevel, ...] = ("critical", "warning", "unknown", "ok")
 LEVEL_WORDS = {"critical": "critical", "warning": "warning", "unknown": "unknown", "ok": "healthy"}

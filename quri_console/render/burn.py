@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quri_console.clock import utc_datetime
-from quri_console.monitor.burn_report import CanisterBurn
 from quri_console.monitor.forecast import Forecast
 from quri_console.render.escape import escape
 from quri_console.units import format_cycles, format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from quri_console.monitor.burn_report import CanisterBurn
 
 HEADINGS = ("canister", "cycles", "idle/day", "expected/day", "alert/day", "to freeze", "to empty")
 _DASH = "–"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
-from quri_console.monitor.burn_report import CanisterBurn
-from quri_console.monitor.fleet import CanisterView
 from quri_console.monitor.forecast import Forecast
 from quri_console.render.cycles_window import day_text
 from quri_console.units import DAY_SECONDS, format_duration
+
+if TYPE_CHECKING:
+    from quri_console.monitor.burn_report import CanisterBurn
+    from quri_console.monitor.fleet import CanisterView
 
 DAY_NS = DAY_SECONDS * NANOSECONDS_PER_SECOND
 FAR_SECONDS = 100 * 365 * DAY_SECONDS

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from quri_console.monitor.series import HistoryEvent
-from quri_console.render.cycles_window import Window
 from quri_console.render.escape import escape
 from quri_console.render.spans import Line, Span
 from quri_console.render.table import cycles_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from quri_console.monitor.series import HistoryEvent
+    from quri_console.render.cycles_window import Window
 
 
 @dataclass(frozen=True, slots=True)

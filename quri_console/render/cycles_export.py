@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quri_console.clock import utc_datetime
-from quri_console.monitor.burn_report import CanisterBurn
-from quri_console.monitor.fleet import CanisterView
 from quri_console.render.burn import burn_document
 from quri_console.render.cycles_events import event_words
 from quri_console.render.cycles_plot import CyclesPlot, column_balances, column_burns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from quri_console.monitor.burn_report import CanisterBurn
+    from quri_console.monitor.fleet import CanisterView
 
 CSV_COLUMNS = (
     "canister",

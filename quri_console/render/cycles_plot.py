@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from quri_console.monitor.burn_report import CanisterBurn
 from quri_console.monitor.chart_data import Balance, CyclesChart
-from quri_console.monitor.fleet import CanisterView, FleetStatus
 from quri_console.render.chart import LINE, Marks, Plot
 from quri_console.render.chart_scale import Scale, scale_of
 from quri_console.render.cycles_ahead import Ahead, ahead_of
 from quri_console.render.cycles_window import Window, ticks
 from quri_console.units import DAY_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from quri_console.monitor.burn_report import CanisterBurn
+    from quri_console.monitor.fleet import CanisterView, FleetStatus
 
 SERIES_ROLES = ("spark", "delta-up", "delta-changed", "status-unknown", "plain")
 MOST_SERIES = len(SERIES_ROLES)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
-from quri_console.monitor.burn_report import CanisterBurn
-from quri_console.monitor.fleet import FleetStatus
 from quri_console.render.cycles_picture import columns_for
 from quri_console.render.cycles_window import RANGES, USUAL_RANGE, Window, window_of
 from quri_console.units import DAY_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from quri_console.monitor.burn_report import CanisterBurn
+    from quri_console.monitor.fleet import FleetStatus
 
 BURNS_AT_ONCE = 100
 """Fleets that are larger are told the intervals of those canisters only that are looked at."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from quri_console.monitor.burn_report import CanisterBurn
-from quri_console.monitor.fleet import CanisterView, FleetStatus
 from quri_console.monitor.forecast import Forecast
 from quri_console.render.ages import short_duration
 from quri_console.render.cycles_ahead import FAR_SECONDS, freeze_parts
 from quri_console.render.escape import escape
 from quri_console.render.grid import LOWEST, UNKNOWN, Cell, Column, Row, sorted_rows
 from quri_console.render.table import cycles_text, health_role
+
+if TYPE_CHECKING:
+    from quri_console.monitor.fleet import CanisterView, FleetStatus
 
 COLUMNS = (
     Column("name", "Canister"),

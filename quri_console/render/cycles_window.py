@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from quri_console.clock import NANOSECONDS_PER_SECOND, utc_datetime
 from quri_console.render.zone import zone_name
 from quri_console.units import DAY_SECONDS, HOUR_SECONDS
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
-from quri_console.monitor.fleet import CanisterView
 from quri_console.render.ages import age_seconds, short_age
-from quri_console.render.cycles_words import runway_sentence
 from quri_console.render.escape import escape
 from quri_console.render.fleet_more import more_lines
 from quri_console.render.fleet_words import is_old, module_changed, snapshots_words, stepped_age
+from quri_console.render.runway_words import runway_sentence
 from quri_console.render.spans import Line, Span
 from quri_console.render.spark import spark
 from quri_console.render.table import LONGEST_NAME, SPARK_SECONDS, health_role
@@ -19,7 +17,10 @@ from quri_console.render.zone import moment_text
 from quri_console.units import format_bytes, format_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from quri_console.monitor.canister_facts import CanisterFacts
+    from quri_console.monitor.fleet import CanisterView
 
 MANY_SAMPLES = 120
 """From here on a day is drawn as a day; the longest spark line in cells, too."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
-from quri_console.monitor.fleet import CanisterView, FleetStatus
 from quri_console.render.ages import NEVER, age_seconds, short_age, short_duration
 from quri_console.render.cycles_window import day_text
 from quri_console.render.escape import escape
@@ -29,6 +27,11 @@ from quri_console.render.table import (
     cycles_text,
 )
 from quri_console.units import DAY_SECONDS, format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from quri_console.monitor.fleet import CanisterView, FleetStatus
 
 _Number = TypeVar("_Number", int, float)
 FAR_HOURS = 100 * 365 * 24

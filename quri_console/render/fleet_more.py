@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from quri_console.monitor.fleet import CanisterView
 from quri_console.render.cycles_events import SIGNS, event_words
 from quri_console.render.escape import escape
 from quri_console.render.operation_list import STATE_ROLES, what_now
@@ -16,7 +14,10 @@ from quri_console.render.table import cycles_text
 from quri_console.render.zone import moment_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from quri_console.monitor.canister_facts import CanisterFacts
+    from quri_console.monitor.fleet import CanisterView
 
 MOST_EVENTS = 12
 LONGEST_VALUE = 300

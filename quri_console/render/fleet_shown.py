@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from quri_console.monitor.fleet import CanisterView, FleetStatus
 from quri_console.render.escape import escape
-from quri_console.render.filtering import FleetFilter
 from quri_console.render.fleet_cells import Look, rows_of
 from quri_console.render.grid import CELL_PADDING, LOWEST, Column, Row, sorted_rows
 from quri_console.render.spans import Line, Span
 from quri_console.render.table import COLUMNS, CRITICALITY_COLUMN, GROUP_COLUMN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from quri_console.monitor.fleet import CanisterView, FleetStatus
+    from quri_console.render.filtering import FleetFilter
 
 UNLIMITED = 1 << 20
 Grouping = Literal["", "criticality", "group"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from quri_console.clock import NANOSECONDS_PER_SECOND
-from quri_console.monitor.fleet import CanisterView
-from quri_console.monitor.view import is_stale
+from quri_console.monitor.fleet import is_stale
 from quri_console.render.ages import age_seconds, short_age, short_duration
 from quri_console.units import DAY_SECONDS, format_bytes
+
+if TYPE_CHECKING:
+    from quri_console.monitor.fleet import CanisterView
 
 SHORT_HASH = 7
 CHANGED = "*"

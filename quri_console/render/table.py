@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from quri_console.monitor.fleet import AlertMark
-from quri_console.monitor.rules import HealthLevel
 from quri_console.render.grid import Column
 from quri_console.units import DAY_SECONDS, format_cycles
+
+if TYPE_CHECKING:
+    from quri_console.monitor.fleet import AlertMark
+    from quri_console.monitor.rules import HealthLevel
 
 Role = Literal["plain", "muted", "stale", "status-ok", "status-warning", "status-critical", "status-unknown", "spark"]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from quri_console.history import History
-from quri_console.monitor.fleet import FleetStatus
-from quri_console.monitor.view import is_stale
+from quri_console.monitor.fleet import FleetStatus, is_stale
 from quri_console.service.pictures import newest_attempts, picture
 from quri_console.service.session import Session
 

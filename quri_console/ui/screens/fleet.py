@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Container, VerticalScroll
-from textual.timer import Timer
 from textual.widgets import Input
 
-from quri_console.monitor.fleet import CanisterView, FleetStatus
 from quri_console.render.actions import FLEET
 from quri_console.render.filtering import FleetFilter, parse_filter
 from quri_console.render.fleet_shown import FleetOrder, FleetShown, fleet_shown, order_line, remembered_order
@@ -24,7 +19,14 @@ from quri_console.ui.widgets.line_table import LineTable
 from quri_console.ui.widgets.lines_view import LinesView
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+    from textual.timer import Timer
+
     from quri_console.monitor.canister_facts import CanisterFacts
+    from quri_console.monitor.fleet import CanisterView, FleetStatus
 
 WIDE = 160
 """From here on the selected canister stands beside the table."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from quri_console.errors import QuriError
 from quri_console.render.escape import escape
 from quri_console.ui.clipboard import copy_text
-from quri_console.ui.screens.backup import BackupScreen
 from quri_console.ui.screens.question import Answers, Field, Question
-from quri_console.ui.screens.remedy import RemedyScreen
 from quri_console.ui.screens.view import ViewScreen
 from quri_console.units import parse_cycles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from quri_console.monitor.fleet import CanisterView
 
 
@@ -34,6 +33,8 @@ class FleetActions(ViewScreen):
         """Back up the marked canisters in one set, or the selected one."""
         if (selected := self._chosen("back_up")) is not None:
             names = [view.name for view in self.marked] or [selected.name]
+            from quri_console.ui.screens.backup import BackupScreen
+
             self.app.push_screen(BackupScreen(*names))
 
     def action_restore(self) -> None:
@@ -44,11 +45,11 @@ class FleetActions(ViewScreen):
 
     def action_fleet_start(self) -> None:
         if (selected := self._chosen("fleet_start")) is not None:
-            self.app.push_screen(RemedyScreen(selected.name, "start"))
+            self._push_remedy(selected.name, "start")
 
     def action_fleet_stop(self) -> None:
         if (selected := self._chosen("fleet_stop")) is not None:
-            self.app.push_screen(RemedyScreen(selected.name, "stop"))
+            self._push_remedy(selected.name, "stop")
 
     def action_fleet_top_up(self) -> None:
         """Ask how much; the plan says what it costs and what it brings."""
@@ -72,7 +73,13 @@ class FleetActions(ViewScreen):
         if amount <= 0:
             self.app.notify("That is no amount; nothing was done.", severity="warning")
             return
-        self.app.push_screen(RemedyScreen(name, "top-up", amount=amount))
+        self._push_remedy(name, "top-up", amount)
+
+    def _push_remedy(self, name: str, remedy: str, amount: int = 0) -> None:
+        # imported when asked for: the first picture does not wait for it
+        from quri_console.ui.screens.remedy import RemedyScreen
+
+        self.app.push_screen(RemedyScreen(name, remedy, amount=amount))
 
     def action_fleet_compare(self) -> None:
         from quri_console.ui.screens.compare import CompareScreen
