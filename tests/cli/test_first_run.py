@@ -201,7 +201,7 @@ def test_a_network_that_does_not_answer_leaves_the_choice(home: Path) -> None:
 
 def test_canisters_can_be_typed_and_mistypings_are_told(home: Path) -> None:
     environment = {"HOME": str(home)}
-    with PtyConsole(["init", "--guided"], columns=120, rows=40, folder=home, environment=environment) as console:
+    with PtyConsole(["init", "--guided"], columns=240, rows=40, folder=home, environment=environment) as console:
         console.wait_for("Which network [1]:")
         console.press("2\r")
         console.wait_for("Address, like")

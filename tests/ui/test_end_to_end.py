@@ -91,9 +91,9 @@ def _compare(session: TmuxSession) -> None:
 
 
 def _acknowledge(session: TmuxSession) -> None:
-    open_view(session, "4", "warning firing")
+    open_view(session, "4", "cycles-low")
     session.press("G")
-    session.wait_for("cycles-low  warning firing")
+    session.wait_for("cycles-low  warning")
     session.press("a")
     session.wait_for("Acknowledge cycles-low", "Note")
     session.type("I look after it")
