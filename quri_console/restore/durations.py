@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from quri_console.restore.bill import Upload
 
-UPLOADS_AT_ONCE = 8
+UPLOADS_AT_ONCE = 12
+"""Each holds about 7 MB: more would be quicker over a slow link, and take a restore of any size over 256 MB."""
 CALLS_WHILE_STOPPED = 9
 """Stop, look, take, look, load, look, take, look into it, start: certified answers one after the other."""
 CALLS_BESIDES = 3

@@ -16,9 +16,8 @@ from quri_console.ic.management.read import read_snapshot_metadata
 from quri_console.ic.management.types import SnapshotMetadata
 from quri_console.progress import Progress, ProgressEvent
 from quri_console.restore.at_once import in_parallel
+from quri_console.restore.durations import UPLOADS_AT_ONCE
 from quri_console.restore.sources import RestorePoint
-
-UPLOADS_AT_ONCE = 8
 
 
 class Uploader:
