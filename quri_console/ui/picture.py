@@ -16,7 +16,9 @@ from pathlib import Path
 from quri_console.console import Console
 from quri_console.drill.local_process import local_process
 from quri_console.ui.app import QuriApp
+from quri_console.ui.options import Manner
 from quri_console.ui.screens.fleet import FleetScreen
+from quri_console.ui.theme_choice import DARK
 
 COLUMNS, ROWS = 100, 20
 SAMPLES = 30
@@ -31,7 +33,8 @@ async def take_picture(console: Console) -> str:
     """The console's SVG once every canister has answered SAMPLES times and been backed up. Raises TimeoutError."""
     handle = await console.start_backup([])
     (await handle.wait()).raise_failure()
-    app = QuriApp(console)
+    # not what suits the terminal it is taken in
+    app = QuriApp(console, manner=Manner(theme=DARK))
     async with app.run_test(size=(COLUMNS, ROWS)) as pilot, asyncio.timeout(PATIENCE_SECONDS):
         while not _complete(app):
             app.poll_now()
