@@ -15,6 +15,7 @@ from quri_console.cli.output import say, show_json, show_lines
 from quri_console.render.ages import utc_text
 from quri_console.render.escape import escape
 from quri_console.render.operation_list import operation_list_lines, what_now
+from quri_console.render.operation_steps import record_sentence
 from quri_console.render.spans import Span
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def show(invocation: Invocation, operation: str, as_json: bool) -> None:
         say(f"  {label:<16} {escape(text)}")
     say()
     for record in records:
-        say(f"  {utc_text(record.at_ns)}  {escape(_sentence(record))}")
+        say(f"  {utc_text(record.at_ns)}  {escape(record_sentence(record))}")
 
 
 @command.command()
@@ -122,16 +123,6 @@ def _facts(summary: OperationSummary, config: Config) -> list[tuple[str, str]]:
         ("folder", str(summary.directory)),
     ]
     return [(label, text) for label, text in facts if text]
-
-
-def _sentence(record: Record) -> str:
-    fields = record.fields
-    if record.event == "intent":
-        return f"#{record.sequence} {fields['effect']} {fields['canister']} {fields.get('snapshot_id', '')}".rstrip()
-    if record.event == "outcome":
-        more = [str(fields[name]) for name in ("code", "message", "snapshot_id", "decided_by") if fields.get(name)]
-        return f"#{fields['intent']} {fields['outcome']} {' '.join(more)}".rstrip()
-    return f"{record.event} {' '.join(f'{name}={value}' for name, value in fields.items() if value)}".rstrip()
 
 
 def _as_plain(summary: OperationSummary) -> dict[str, Any]:

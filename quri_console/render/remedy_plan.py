@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from quri_console.render.ages import age_seconds, utc_text
 from quri_console.render.escape import escape
+from quri_console.render.restore_plan import check_lines
 from quri_console.render.spans import Line, Span
 from quri_console.units import format_cycles, format_duration
 
 if TYPE_CHECKING:
-    from quri_console.restore.plan import Check, Difference, Step
+    from quri_console.restore.plan import Difference, Step
     from quri_console.restore.remedy_plan import Payment, RemedyPlan
 
 
@@ -32,7 +33,7 @@ def remedy_plan_lines(plan: RemedyPlan) -> tuple[Line, ...]:
         *_bill(plan),
         (),
         _heading("Checks"),
-        *(line for check in plan.checks for line in _check(check)),
+        *(line for check in plan.checks for line in check_lines(check)),
     )
 
 
@@ -98,11 +99,3 @@ def _payment(payment: Payment) -> list[str]:
     before, after = format_cycles(payment.ledger_balance), format_cycles(payment.ledger_after)
     paid = f"{format_cycles(payment.amount)} + {format_cycles(payment.fee)} fee"
     return [f"  The cycles ledger pays {paid}; its balance goes from {before} to {after}."]
-
-
-def _check(check: Check) -> tuple[Line, ...]:
-    mark, role = ("ok", "status-ok") if check.passed else ("FAILED", "status-critical")
-    line = (Span(f"  {mark:<6}  ", role), Span(f"{escape(check.name)}: {escape(check.found)}"))
-    if check.passed or not check.next_step:
-        return (line,)
-    return (line, (Span(f"          {escape(check.next_step)}", "status-warning"),))

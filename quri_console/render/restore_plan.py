@@ -37,7 +37,7 @@ def restore_plan_lines(plan: RestorePlan, *, titled: bool = True) -> tuple[Line,
         *_offers(plan),
         (),
         _heading("Checks"),
-        *(line for check in plan.checks for line in _check(check)),
+        *(line for check in plan.checks for line in check_lines(check)),
     )
 
 
@@ -175,7 +175,8 @@ def _bill(plan: RestorePlan) -> tuple[Line, ...]:
     return tuple((Span(line),) for line in lines)
 
 
-def _check(check: Check) -> tuple[Line, ...]:
+def check_lines(check: Check) -> tuple[Line, ...]:
+    """A check of a plan: whether it passed, what was found, and what to do where it failed."""
     mark, role = ("ok", "status-ok") if check.passed else ("FAILED", "status-critical")
     line = (Span(f"  {mark:<6}  ", role), Span(f"{escape(check.name)}: {escape(check.found)}"))
     if check.passed or not check.next_step:

@@ -15,6 +15,7 @@ from quri_console.restore.drift import Seen
 from quri_console.restore.plan import LiveState
 from quri_console.restore.read_back import compare_pages
 from quri_console.restore.swap_target import NotAsRestored, SwapTarget
+from quri_console.restore.upload import differing_state
 from quri_console.restore.words import named
 
 CHECKED = "checked"
@@ -116,23 +117,10 @@ async def look_into(effects: Effects, target: SwapTarget, seen: Seen, progress: 
     except Rejected as error:
         return (f"{GLOBALS_NOT_COMPARED}: {error}",)
     found = await read_snapshot_metadata(effects.agent, target.canister, check.id)
-    _require(target, _differing(target.metadata, found))
+    _require(target, differing_state(target.metadata, found))
     if target.read_back != "metadata":
         await compare_pages(effects, target, check.id, progress)
     return ()
-
-
-def _differing(wanted: SnapshotMetadata, found: SnapshotMetadata) -> list[str]:
-    pairs = {
-        "module size": (wanted.wasm_module_size, found.wasm_module_size),
-        "heap size": (wanted.wasm_memory_size, found.wasm_memory_size),
-        "stable memory size": (wanted.stable_memory_size, found.stable_memory_size),
-        "certified data": (wanted.certified_data, found.certified_data),
-        "chunk store": (sorted(wanted.wasm_chunk_store), sorted(found.wasm_chunk_store)),
-        # as text, because a float that is not a number equals nothing
-        "globals": (str(wanted.globals), str(found.globals)),
-    }
-    return [name for name, (left, right) in pairs.items() if left != right]
 
 
 def _require(target: SwapTarget, wrong: Sequence[str]) -> None:

@@ -107,6 +107,18 @@ def _sent(effects: Effects, identifier: bytes) -> set[object]:
 def differing_fields(wanted: SnapshotMetadata, found: SnapshotMetadata) -> tuple[str, ...]:
     """Names of what a snapshot shows otherwise than its backup; its own time and version are its own."""
     pairs = {
+        "timer": (wanted.global_timer, found.global_timer),
+        "low-memory hook status": (
+            wanted.on_low_wasm_memory_hook_status,
+            found.on_low_wasm_memory_hook_status,
+        ),
+    }
+    return (*differing_state(wanted, found), *(name for name, (left, right) in pairs.items() if left != right))
+
+
+def differing_state(wanted: SnapshotMetadata, found: SnapshotMetadata) -> tuple[str, ...]:
+    """As `differing_fields`, of what a load brings back whatever the snapshot was made from."""
+    pairs = {
         "module size": (wanted.wasm_module_size, found.wasm_module_size),
         "heap size": (wanted.wasm_memory_size, found.wasm_memory_size),
         "stable memory size": (wanted.stable_memory_size, found.stable_memory_size),
@@ -114,10 +126,5 @@ def differing_fields(wanted: SnapshotMetadata, found: SnapshotMetadata) -> tuple
         "chunk store": (sorted(wanted.wasm_chunk_store), sorted(found.wasm_chunk_store)),
         # as text, because a float that is not a number equals nothing
         "globals": (str(wanted.globals), str(found.globals)),
-        "timer": (wanted.global_timer, found.global_timer),
-        "low-memory hook status": (
-            wanted.on_low_wasm_memory_hook_status,
-            found.on_low_wasm_memory_hook_status,
-        ),
     }
     return tuple(name for name, (left, right) in pairs.items() if left != right)
