@@ -828,47 +828,11 @@ class Console:
             self.session, operation_id, confirmation=confirmation, force=force, reason=reason, shown=shown
         )
 
-    async def repository_now(self) -> RepositorySummary:
-        """As `repository_summary`, read in a thread."""
-        from quri_console.service import browsing_beside
+    def look_into(self, name: str) -> BackupLook:
+        """Everything that is known of a backup or, as BACKUP/CANISTER, of a canister in it. Raises as `backup`."""
+        from quri_console.service import browsing
 
-        return await browsing_beside.repository_now(self.session)
-
-    async def look_into(self, name: str) -> BackupLook:
-        """Everything that is known of a backup or, as BACKUP/CANISTER, of a canister in it."""
-        from quri_console.service import browsing_beside
-
-        return await browsing_beside.look_into(self.session, name)
-
-    async def verified(self, name: str) -> Verification:
-        """As `verify`, in a thread."""
-        from quri_console.service import browsing_beside
-
-        return await browsing_beside.verified(self.session, name)
-
-    async def kept(self, name: str, action: Keep, reason: str) -> Mark:
-        """As `keep`, in a thread."""
-        from quri_console.service import browsing_beside
-
-        return await browsing_beside.kept(self.session, name, action, reason)
-
-    async def archived(self, name: str) -> Archived:
-        """As `archive`, in a thread, into the working folder."""
-        from quri_console.service import browsing_beside
-
-        return await browsing_beside.archived(self.session, name)
-
-    async def forgotten(self, name: str, reason: str) -> tuple[str, ...]:
-        """As `forget`, in a thread."""
-        from quri_console.service import browsing_beside
-
-        return await browsing_beside.forgotten(self.session, name, reason)
-
-    async def brought_back(self, name: str) -> tuple[str, ...]:
-        """As `unforget`, in a thread."""
-        from quri_console.service import browsing_beside
-
-        return await browsing_beside.brought_back(self.session, name)
+        return browsing.look_into(self.session, name)
 
     async def write_support_bundle(self, to: Path | None = None) -> Path:
         """Write what helps somebody else to understand what went wrong, without secrets, into one file; where.

@@ -32,12 +32,11 @@ def command(invocation: Invocation, backup: str, canister: str | None, every: bo
       quri-console show latest/rune-engine --all
       quri-console show latest --json
     """
-    from quri_console.backup.closer_look import look_at
     from quri_console.render.backup_contents import backup_lines, fitted
     from quri_console.render.backup_contents_json import contents_json
 
     name = f"{backup}/{canister}" if canister else backup
-    look = look_at(invocation.console().backup(name), name.partition("/")[2] or None)
+    look = invocation.console().look_into(name)
     if as_json:
         show_json(contents_json(look))
     else:

@@ -13,6 +13,7 @@ from quri_console.service.session import Session
 
 if TYPE_CHECKING:
     from quri_console.backup.browse import OpenBackup
+    from quri_console.backup.closer_look import BackupLook
 
 
 def repository_summary(session: Session) -> RepositorySummary:
@@ -41,6 +42,13 @@ def opened_backup(session: Session, name: str) -> OpenBackup:
 
     repository = open_repository(session.config, session.clock, ask_passphrase=session.repository_passphrase)
     return open_backup(repository, name)
+
+
+def look_into(session: Session, name: str) -> BackupLook:
+    """Everything that is known of a set, or of one canister in it (BACKUP/CANISTER). Raises as `opened_backup`."""
+    from quri_console.backup.closer_look import look_at
+
+    return look_at(opened_backup(session, name), name.partition("/")[2] or None)
 
 
 @contextmanager

@@ -45,6 +45,15 @@ async def off_loop(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return await answer
 
 
+def blocking(call: Callable[[], T]) -> Callable[[], Coroutine[Any, Any, T]]:
+    """A call that waits for a disk, as `off_loop` takes it: the thread that it gets there is its own."""
+
+    async def made() -> T:
+        return call()
+
+    return made
+
+
 def as_quri_error(error: Exception) -> QuriError:
     """A failure that can be shown: the error itself, or for one that nobody foresaw, that this is a bug."""
     if isinstance(error, QuriError):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
@@ -14,6 +15,7 @@ from quri_console.render.backup_contents import backup_lines
 from quri_console.render.backup_tree import COLUMNS, backup_tree
 from quri_console.render.escape import escape
 from quri_console.render.spans import Span
+from quri_console.ui.background import blocking
 from quri_console.ui.keys import bindings_of_view
 from quri_console.ui.screens.question import Answers, Field, Question
 from quri_console.ui.screens.table_view import TableView
@@ -42,7 +44,7 @@ class BackupsScreen(TableView):
 
     def read(self) -> None:
         """Read the listing anew."""
-        self.fetch(self.quri.console_door.repository_now, self._show, group="backups")
+        self.fetch(blocking(self.quri.console_door.repository_summary), self._show, group="backups")
 
     def _show(self, repository: RepositorySummary) -> None:
         self._repository = repository
@@ -75,7 +77,7 @@ class BackupsScreen(TableView):
         if name is None or name == self._previewed:
             return
         self._previewed = name
-        self.fetch(lambda: door.look_into(name), self._show_contents, group="preview")
+        self.fetch(blocking(lambda: door.look_into(name)), self._show_contents, group="preview")
 
     def _show_contents(self, look: BackupLook) -> None:
         self.say(list(backup_lines(look)))
@@ -116,7 +118,7 @@ class BackupsScreen(TableView):
 
     def action_verify(self) -> None:
         """Read every byte of the chosen backup again."""
-        self._on_chosen("verify", self.quri.console_door.verified, self._verified)
+        self._on_chosen("verify", self.quri.console_door.verify, self._verified)
 
     def _verified(self, found: Verification) -> None:
         if found.ok:
@@ -152,12 +154,15 @@ class BackupsScreen(TableView):
 
     def _keep(self, name: str, action: Keep, reason: str, told: str) -> None:
         door = self.quri.console_door
-        self.fetch(lambda: door.kept(name, action, reason), lambda _: self._told(told), group="do")
+        self.fetch(blocking(lambda: door.keep(name, action, reason=reason)), lambda _: self._told(told), group="do")
 
     def action_archive(self) -> None:
         """Seal the chosen set into one portable file in the working folder."""
+        door = self.quri.console_door
         self._on_chosen(
-            "archive", self.quri.console_door.archived, lambda done: self._told(f"Sealed into {done.path}.")
+            "archive",
+            lambda name: door.archive(name, Path.cwd()),
+            lambda done: self._told(f"Sealed into {done.path}."),
         )
 
     def action_forget(self) -> None:
@@ -167,7 +172,7 @@ class BackupsScreen(TableView):
             return
         door, name = self.quri.console_door, backup.name
         if backup.forgotten_at is not None:
-            self.fetch(lambda: door.brought_back(name), lambda _: self._told(f"{name} is back."), group="do")
+            self.fetch(blocking(lambda: door.unforget([name])), lambda _: self._told(f"{name} is back."), group="do")
             return
 
         def answered(answers: Answers | None) -> None:
@@ -177,7 +182,7 @@ class BackupsScreen(TableView):
                 self.app.notify(f"That is not {name}. Nothing was done.", severity="warning")
                 return
             told = f"{name} is hidden; the same key brings it back until it is pruned."
-            self.fetch(lambda: door.forgotten(name, answers[1]), lambda _: self._told(told), group="do")
+            self.fetch(blocking(lambda: door.forget([name], reason=answers[1])), lambda _: self._told(told), group="do")
 
         fields = [Field("Its name", hint=f"type {name}"), Field("Reason", hint="why")]
         self.app.push_screen(Question(f"Forget {name}", fields), answered)
@@ -197,14 +202,12 @@ class BackupsScreen(TableView):
             other = marked[0] if marked and marked[0] != chosen else "live"
             self.app.push_screen(CompareScreen(chosen, other))
 
-    def _on_chosen(
-        self, action: str, make: Callable[[str], Coroutine[Any, Any, Any]], show: Callable[[Any], None]
-    ) -> None:
+    def _on_chosen(self, action: str, call: Callable[[str], Any], show: Callable[[Any], None]) -> None:
         backup = self.chosen_set
         if self.possible(action) and backup is not None:
             self.say([(Span(f"{action} {backup.name} …", "muted"),)])
             self._previewed = ""
-            self.fetch(lambda: make(backup.name), show, group="do")
+            self.fetch(blocking(lambda: call(backup.name)), show, group="do")
 
     def _told(self, sentence: str) -> None:
         self.app.notify(escape(sentence))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -14,11 +13,10 @@ from textual.widgets import Footer
 from quri_console.render.operation import error_lines
 from quri_console.render.rehearsal import rehearsal_lines
 from quri_console.render.spans import Line, Span
-from quri_console.ui.background import as_quri_error, off_loop
+from quri_console.ui.background import as_quri_error, blocking, off_loop
 from quri_console.ui.widgets.lines_view import LinesView
 
 if TYPE_CHECKING:
-    from quri_console.restore.rehearsal import SetRehearsal
     from quri_console.ui.app import QuriApp
 
 
@@ -47,11 +45,8 @@ class RehearsalScreen(Screen[None]):
     async def _rehearse(self) -> None:
         door = cast("QuriApp", self.app).console_door
 
-        async def rehearse() -> SetRehearsal:
-            return await asyncio.to_thread(door.rehearse, self._backup)
-
         try:
-            found = await off_loop(rehearse)
+            found = await off_loop(blocking(lambda: door.rehearse(self._backup)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the page must say it
             lines: list[Line] = [(span,) for span in error_lines(as_quri_error(error))]
         else:
