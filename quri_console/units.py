@@ -17,6 +17,8 @@ DAY_SECONDS: Final = 86_400
 
 _CYCLES_SUFFIXES = {"": 1, "K": 10**3, "M": 10**6, "B": BILLION, "T": TRILLION}
 _CYCLES_PATTERN = re.compile(r"^\s*([0-9][0-9_]*(?:\.[0-9]+)?)\s*([KMBT]?)\s*$", re.IGNORECASE)
+_BYTES_PATTERN = re.compile(r"^\s*([0-9]+)\s*(B|KiB|MiB|GiB)\s*$")
+_BYTES_SUFFIXES = {"B": 1, "KiB": KIB, "MiB": MIB, "GiB": GIB}
 _DURATION_SUFFIXES = {"s": 1, "m": 60, "h": 3600, "d": DAY_SECONDS, "w": 7 * DAY_SECONDS}
 _DURATION_PATTERN = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)?)\s*([smhdw])\s*$")
 
@@ -44,6 +46,14 @@ def parse_duration(text: str) -> float:
             next_step="Write it like 90s, 10m, 1.5h, 30d or 2w.",
         )
     return float(match[1]) * _DURATION_SUFFIXES[match[2]]
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes from `64 KiB`, `2 MiB`; raises UsageError for anything else."""
+    match = _BYTES_PATTERN.match(text)
+    if match is None:
+        raise UsageError(f"{text!r} is not a size", next_step="Write it like 64 KiB or 2 MiB (B, KiB, MiB, GiB).")
+    return int(match[1]) * _BYTES_SUFFIXES[match[2]]
 
 
 def _scaled(value: float, steps: tuple[tuple[float, str], ...], base_unit: str) -> str:

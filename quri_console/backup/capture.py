@@ -482,7 +482,7 @@ class _Job:
 
         canister = failure.target.canister
         try:
-            for identifier in snapshots_of_operation(self.effects, canister):
+            for identifier in snapshots_of_operation(self.effects, canister, doubtful=True):
                 await self.effects.delete_snapshot(canister, identifier)
         except QuriError as error:
             return [CaptureFailure(failure.target, error)]

@@ -16,7 +16,8 @@ from quri_console.errors import CorruptionError, RefusedBySafetyRule
 from quri_console.ic.encoding.principal import Principal, parse_principal
 from quri_console.ic.management.read import list_canister_snapshots
 from quri_console.ic.management.types import CanisterStatus, Snapshot
-from quri_console.repository.set_writer import SetWriter
+from quri_console.ic.rejection import Rejected
+from quri_console.repository.set_writer import abandon_set
 from quri_console.repository.store import Repository
 
 if TYPE_CHECKING:
@@ -48,16 +49,12 @@ class Resumed:
         return next((snapshot for snapshot in reversed(there) if snapshot.id in ours), None)
 
 
-def snapshots_of_operation(effects: Effects, canister: Principal) -> tuple[bytes, ...]:
-    """Snapshots of a canister that this operation took and has not deleted, oldest first."""
-    records = effects.journal.records
-    made = snapshots_made(records, TAKE_SNAPSHOT)
-    taken = attempts(records, TAKE_SNAPSHOT)
-    return tuple(
-        attempt.snapshot_id
-        for attempt in taken
-        if attempt.canister == canister.to_str() and attempt.snapshot_id is not None and attempt.snapshot_id in made
-    )
+def snapshots_of_operation(effects: Effects, canister: Principal, *, doubtful: bool = False) -> tuple[bytes, ...]:
+    """Snapshots of a canister that this operation took and has not deleted, oldest first.
+
+    With `doubtful` ones as well whose deletion nobody confirmed: for who deletes them, not for who reads them.
+    """
+    return snapshots_made(effects.journal.records, TAKE_SNAPSHOT, canister=canister.to_str(), doubtful=doubtful)
 
 
 def reserved_set(records: Iterable[Record], repository: Repository) -> str | None:
@@ -106,15 +103,22 @@ async def remove_unfinished(effects: Effects, repository: Repository) -> None:
     records = effects.journal.records
     name = reserved_set(records, repository)
     if name is not None and name in repository.unfinished_names():
-        writer: SetWriter = repository.resume_set(name)
-        await asyncio.to_thread(writer.abandon)
+        # without a key: whoever ends a backup that died is asked for none
+        await asyncio.to_thread(abandon_set, repository.backend, name)
     await delete_own_snapshots(effects)
 
 
 async def delete_own_snapshots(effects: Effects) -> None:
-    """Delete every snapshot that this operation took. Raises Rejected, NetworkError."""
+    """Delete every snapshot that this operation took. Raises Rejected, once all were tried, and NetworkError."""
+    refused: Rejected | None = None
     for attempt in attempts(effects.journal.records, TAKE_SNAPSHOT):
         canister = parse_principal(attempt.canister)
-        if attempt.snapshot_id in snapshots_of_operation(effects, canister):
+        if attempt.snapshot_id in snapshots_of_operation(effects, canister, doubtful=True):
             assert attempt.snapshot_id is not None
-            await effects.delete_snapshot(canister, attempt.snapshot_id)
+            try:
+                await effects.delete_snapshot(canister, attempt.snapshot_id)
+            except Rejected as error:
+                # those of the other canisters cost cycles as well
+                refused = refused or error
+    if refused is not None:
+        raise refused

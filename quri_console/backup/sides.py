@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from quri_console.backup.browse import LATEST, LIVE, is_operation_id
 from quri_console.errors import UsageError
+from quri_console.homes import spelt_out
 
 _SNAPSHOT_PREFIX = "snapshot:"
 # what a set's name may begin with; a folder that is called so is named `./20250124`
@@ -68,7 +69,7 @@ def parse_side(text: str) -> SideName:
         return BackupSide(backup, _canister(text, canister) if separator else None)
     if not text:
         raise _not_a_side(text)
-    return PathSide(Path(text).expanduser())
+    return PathSide(spelt_out(text))
 
 
 def two_sides(words: Sequence[str]) -> tuple[str, str]:

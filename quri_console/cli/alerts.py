@@ -68,7 +68,7 @@ def list_alerts(invocation: Invocation, since: float, show_all: bool, as_json: b
 @_FOR
 @click.pass_obj
 def acknowledge(invocation: Invocation, what: str, rule: str, note: str, for_seconds: float | None) -> None:
-    """Say that somebody cares: a firing alert of WHAT is not sent again until it gets worse.
+    """Say that somebody cares about WHAT. A firing alert of it is not sent again until it gets worse.
 
     WHAT is a canister's name or id, a payer's name, or * for all.
     """
@@ -83,7 +83,7 @@ def acknowledge(invocation: Invocation, what: str, rule: str, note: str, for_sec
 @_FOR
 @click.pass_obj
 def silence(invocation: Invocation, what: str, rule: str, note: str, for_seconds: float | None) -> None:
-    """Send nothing about WHAT for a while; its alerts go on being judged."""
+    """Send nothing about WHAT for a while. Its alerts go on being judged."""
     if for_seconds is None:
         raise UsageError("a silence needs an end", next_step="Add --for, like --for 2h.")
     number = asyncio.run(invocation.console().silence_alerts(what, rule, note=note, for_seconds=for_seconds))

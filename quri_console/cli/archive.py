@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from quri_console.cli.invocation import Invocation
-from quri_console.cli.output import BarProgress, progress_to, say, show_json, show_lines
-from quri_console.render.escape import escape
-from quri_console.units import format_bytes
+from quri_console.cli.output import BarProgress, progress_to, show_json, show_lines
+from quri_console.render.archived import archived_lines, import_command
 
 if TYPE_CHECKING:
     from quri_console.repository.archive import Archived
@@ -56,27 +54,7 @@ def command(invocation: Invocation, backup: str, to: Path, as_json: bool) -> Non
     if as_json:
         show_json(as_plain(archived, seconds))
     else:
-        _tell(archived, seconds)
-
-
-def _tell(archived: Archived, seconds: float) -> None:
-    from quri_console.render.ends import lasted, next_line
-
-    say(f"Sealed {archived.set_name} into {escape(str(archived.path))}")
-    sizes = f"{format_bytes(archived.content_bytes)} of content in {format_bytes(archived.size)}"
-    say(f"  {sizes}, read back, in {lasted(seconds)}")
-    say(f"  SHA-256 {archived.sha256.hex()}", role="muted")
-    if archived.encrypted:
-        say("  It keeps the key files of now: whoever can open the repository now can open it")
-        say("  for ever, also after `quri-console key remove`; nobody else ever can.")
-    else:
-        say("  It is not encrypted: whoever has it can read it.", role="status-warning")
-    show_lines([next_line(_next_command(archived))])
-
-
-def _next_command(archived: Archived) -> str:
-    """What takes it over where it is needed."""
-    return f"quri-console import {shlex.quote(str(archived.path))}"
+        show_lines(archived_lines(archived, seconds))
 
 
 def as_plain(archived: Archived, seconds: float) -> dict[str, object]:
@@ -90,5 +68,5 @@ def as_plain(archived: Archived, seconds: float) -> dict[str, object]:
         "content_bytes": archived.content_bytes,
         "duration_seconds": seconds,
         "keeps_key_files": archived.encrypted,
-        "next": _next_command(archived),
+        "next": import_command(archived),
     }

@@ -44,7 +44,7 @@ def show(invocation: Invocation, since: float | None, operation: str | None, as_
 @AS_JSON
 @click.pass_obj
 def verify(invocation: Invocation, as_json: bool) -> int:
-    """Read the whole audit log, and name the first line that is not what was written.
+    """Check the whole audit log. The first line that is not what was written is named.
 
     A line that a crash left unfinished is said to be torn, which is no fault. Exit code 0 when the log
     is whole, 13 when something in it was changed, put in or taken away.

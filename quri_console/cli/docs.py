@@ -9,7 +9,7 @@ import click
 
 from quri_console.cli.invocation import Invocation
 from quri_console.cli.output import say, show_json
-from quri_console.errors import ConfigError, ExitCode
+from quri_console.errors import ConfigError, ExitCode, UsageError
 from quri_console.render.escape import escape
 from quri_console.report.runbook import FIRST, Runbook, Section, read_runbook
 from quri_console.report.runbook_text import section_lines
@@ -39,6 +39,8 @@ def command(
       quri-console docs --list
       quri-console docs --search "wrong key"
     """
+    if search is not None and not search.strip():
+        raise UsageError("--search is empty", next_step='Name a word, or some in quotes: --search "wrong key".')
     runbook, problem = _read(invocation)
     code: int | None = None
     if search is not None:
@@ -48,20 +50,22 @@ def command(
     else:
         _show_section(runbook.section(section or FIRST), as_json)
     if problem is not None:
-        sys.stderr.write(f"Only the program's own pages, without your contacts: {escape(str(problem))}\n")
+        sys.stderr.write(f"{problem}\n")
     return code
 
 
-def _read(invocation: Invocation) -> tuple[Runbook, ConfigError | None]:
-    """The runbook; the program's own sections where the configuration is what is wrong."""
+def _read(invocation: Invocation) -> tuple[Runbook, str | None]:
+    """The runbook, and what of it is missing because of the configuration: the operators' pages, or contacts too."""
     from quri_console.cli.command_reference import command_reference
     from quri_console.cli.main import cli
 
     reference = command_reference(cli)
     try:
-        return invocation.console().runbook(commands=reference), None
+        runbook, problem = invocation.console().readable_runbook(commands=reference)
     except ConfigError as error:
-        return read_runbook(None, commands=reference), error
+        only = "Only the program's own pages, without your contacts"
+        return read_runbook(None, commands=reference), f"{only}: {escape(str(error))}"
+    return runbook, None if problem is None else f"Without your own pages: {escape(str(problem))}"
 
 
 def _show_section(section: Section, as_json: bool) -> None:

@@ -15,6 +15,7 @@ from quri_console.cli.output import say
 from quri_console.clock import SystemClock
 from quri_console.config.principal_text import principal_fault
 from quri_console.errors import Cancelled, QuriError, UsageError
+from quri_console.homes import home
 from quri_console.render.escape import escape
 from quri_console.service.first_configuration import (
     Tried,
@@ -52,7 +53,7 @@ def guide(path: Path) -> None:
     """Ask for network, key and canisters, try them, and write the configuration to `path`. Raises QuriError."""
     if path.exists():
         raise UsageError(f"{path} is there already", next_step="Edit it, or name another by --config.")
-    found = look(Path.cwd(), Path.home(), os.environ)
+    found = look(Path.cwd(), home(), os.environ)
     for project in found.projects:
         say(f"Found a project in {escape(str(project))}.", role="muted")
     network = _network(found)

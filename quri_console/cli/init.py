@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,6 +15,7 @@ from quri_console.cli.new_ways import NewWays, new_way_options
 from quri_console.cli.output import say, show_json, show_lines
 from quri_console.config.places import default_config_path
 from quri_console.errors import UsageError
+from quri_console.homes import spelt_out
 from quri_console.render.ends import next_line
 from quri_console.render.escape import escape
 
@@ -20,10 +23,29 @@ BACKUP = "quri-console backup --dry-run"
 """What there is to do with an empty repository."""
 
 
+def _scripts_options(function: Callable[..., int | None]) -> Callable[..., int | None]:
+    options = (
+        click.option(
+            "--from-scripts",
+            "folder",
+            type=click.Path(path_type=Path, readable=False),
+            metavar="DIR",
+            help="Propose a configuration from the old scripts, crontab and .env files in DIR; nothing of them is run.",
+        ),
+        click.option("--zone", metavar="ZONE", help="With --from-scripts: the zone cron ran in; default: this one's."),
+        click.option("--write", is_flag=True, help="With --from-scripts: write the configuration, do not print it."),
+        click.option("--force", is_flag=True, help="With --write: in the place of one that is there, which is kept."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 @click.command("init")
 @new_way_options("--passphrase-file")
 @click.option("--plain", is_flag=True, help="In the clear, on purpose.")
 @click.option("--guided", is_flag=True, help="Write the first configuration by a few questions, and no repository.")
+@_scripts_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def command(
@@ -36,7 +58,8 @@ def command(
     plain: bool,
     guided: bool,
     as_json: bool,
-) -> None:
+    **scripts: Any,
+) -> int | None:
     """Make the repository at [repository] path of the configuration.
 
     With recipients or a passphrase everything of a canister is encrypted, and each of them opens it alone; names,
@@ -50,15 +73,36 @@ def command(
       quri-console init --passphrase
       quri-console init --plain
       quri-console init --guided
+      quri-console init --from-scripts ~/quri/scripts
+      quri-console init --from-scripts ~/quri/scripts --write
     """
     new = NewWays(recipients, recipients_file, ask_new, new_passphrase_file)
+    if scripts["folder"] is not None:
+        if plain or new.any or guided:
+            raise UsageError("--from-scripts proposes a configuration, the other options make something else; not both")
+        return _propose(invocation, **scripts, as_json=as_json)
+    if any(scripts.values()):
+        raise UsageError("--zone, --write and --force go with --from-scripts")
     if guided:
         if plain or new.any or as_json:
             raise UsageError("--guided writes a configuration, the other options make a repository; not both")
         _guide(invocation)
-        return
+        return None
     if plain and new.any:
         raise UsageError("--plain makes a repository in the clear, the other options an encrypted one; not both")
+    _make_repository(invocation, new, plain=plain, as_json=as_json)
+    return None
+
+
+def _propose(invocation: Invocation, folder: Path, *, zone: str | None, write: bool, force: bool, as_json: bool) -> int:
+    from quri_console.cli.from_scripts import Asked, from_scripts
+
+    if force and not write:
+        raise UsageError("--force goes with --write")
+    return from_scripts(_new_configuration(invocation), Asked(folder, zone, write, force, as_json))
+
+
+def _make_repository(invocation: Invocation, new: NewWays, *, plain: bool, as_json: bool) -> None:
     console = invocation.console()
     ways = new.ways()
     facts = console.init_repository(ways)
@@ -100,5 +144,10 @@ def _guide(invocation: Invocation) -> None:
         )
     from quri_console.cli.guided import guide
 
+    guide(_new_configuration(invocation))
+
+
+def _new_configuration(invocation: Invocation) -> Path:
+    """Where a configuration is written: where the next command will look for it."""
     named = os.environ.get("QURI_CONFIG")
-    guide(invocation.config or (Path(named).expanduser() if named else default_config_path()))
+    return invocation.config or (spelt_out(named) if named else default_config_path())

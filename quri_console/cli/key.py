@@ -73,7 +73,7 @@ def command() -> None:
 @AS_JSON
 @click.pass_obj
 def list_(invocation: Invocation, as_json: bool) -> int:
-    """Show who can open the repository, and key files that are damaged (the exit code is then 13).
+    """Show who can open the repository. Damaged key files are named, too (the exit code is then 13).
 
     \b
     Example:
@@ -119,7 +119,7 @@ def add(
     as_json: bool,
     **access: Any,
 ) -> None:
-    """Let somebody in, too: they can then read every backup, older ones as well.
+    """Let somebody else open the repository, too. They can then read every backup, older ones as well.
 
     \b
     Examples:
@@ -143,7 +143,7 @@ def add(
 @access_options
 @click.pass_obj
 def remove(invocation: Invocation, /, way: str, as_json: bool, **access: Any) -> None:
-    """Take WAY away: its id, how that begins, its label, or its whole recipient (quoted, where it has blanks).
+    """Take WAY from those that open the repository. It is named by id, how that begins, label or whole recipient.
 
     The last one stays: without it nobody could ever read the backups. Archives made before still open with WAY.
 
@@ -173,7 +173,7 @@ def remove(invocation: Invocation, /, way: str, as_json: bool, **access: Any) ->
 @access_options
 @click.pass_obj
 def rotate(invocation: Invocation, /, as_json: bool, **access: Any) -> None:
-    """Encrypt what is written from now on under a new master key, known to the present ways in only.
+    """Encrypt from now on under a new master key. Only the present ways in know it.
 
     Older backups stay as they are and readable, and chunks already stored are not stored again. Interrupted, it is
     finished by running it again. The passphrase of each passphrase way is needed.
@@ -199,7 +199,7 @@ def rotate(invocation: Invocation, /, as_json: bool, **access: Any) -> None:
 @access_options
 @click.pass_obj
 def recovery_kit(invocation: Invocation, /, as_json: bool, **access: Any) -> None:
-    """Print a page with a new secret that opens the repository, for the day on which all others are lost.
+    """Print a page with a new secret way in. It opens the repository on the day on which all others are lost.
 
     It is shown once. Print it, and keep it where the repository is not.
 

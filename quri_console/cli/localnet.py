@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +45,9 @@ if TYPE_CHECKING:
     help="A second costs X times its price in cycles; the clock stays as it is.",
 )
 @click.option("--until-eof", is_flag=True, help="Stop also when standard input ends: whoever started it is gone.")
+@click.option("--orders", "takes_orders", is_flag=True, hidden=True, help="Take orders of a drill from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line: url, root_key, config.")
-def command(until_eof: bool, as_json: bool, **options: Any) -> None:
+def command(until_eof: bool, takes_orders: bool, as_json: bool, **options: Any) -> None:
     """Run the embedded Internet Computer until interrupted.
 
     It speaks the real protocol on 127.0.0.1 and writes a ready configuration for itself, so that
@@ -53,28 +55,39 @@ def command(until_eof: bool, as_json: bool, **options: Any) -> None:
     """
     from quri_console.localnet.standalone import StandaloneOptions
 
-    asyncio.run(_run(StandaloneOptions(**options), until_eof=until_eof, as_json=as_json))
+    asyncio.run(_run(StandaloneOptions(**options), until_eof=until_eof, takes_orders=takes_orders, as_json=as_json))
 
 
-async def _run(options: StandaloneOptions, *, until_eof: bool, as_json: bool) -> None:
+async def _run(options: StandaloneOptions, *, until_eof: bool, takes_orders: bool, as_json: bool) -> None:
+    from quri_console.localnet.orders import OrderLines
     from quri_console.localnet.standalone import standalone
 
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted.set)
-    if until_eof:
-        loop.add_reader(sys.stdin.fileno(), _set_at_end_of_input, interrupted)
+    if until_eof and not takes_orders:
+        loop.add_reader(sys.stdin.fileno(), _read_input, interrupted, _mean_nothing)
     async with standalone(options) as announcement:
         click.echo(_json_line(announcement) if as_json else _words(announcement))
+        if takes_orders:
+            lines = OrderLines(announcement.orders, click.echo)
+            loop.add_reader(sys.stdin.fileno(), _read_input, interrupted, lines.feed)
         await interrupted.wait()
 
 
-def _set_at_end_of_input(ended: asyncio.Event) -> None:
-    # an empty read means that every writer has closed the pipe; what is written into it means nothing
-    if not os.read(sys.stdin.fileno(), 4096):
-        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        ended.set()
+def _read_input(ended: asyncio.Event, take: Callable[[bytes], None]) -> None:
+    # an empty read means that every writer has closed the pipe
+    data = os.read(sys.stdin.fileno(), 4096)
+    if data:
+        take(data)
+        return
+    asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+    ended.set()
+
+
+def _mean_nothing(_: bytes) -> None:
+    """Without --orders nothing that is written into standard input means anything."""
 
 
 def _json_line(announcement: Announcement) -> str:

@@ -17,6 +17,7 @@ from quri_console import __version__
 from quri_console.cli.console_options import OPENING_CONSOLE, WITH_VALUE, console_options, options_of, refuse_given
 from quri_console.cli.invocation import Invocation
 from quri_console.cli.opening import CONSOLE_MODULE, end_at_once, open_console
+from quri_console.cli.standard_streams import open_closed
 from quri_console.errors import Cancelled, ExitCode, QuriError, UsageError
 
 PROGRAM = "quri-console"
@@ -35,6 +36,7 @@ COMMANDS = {
     "history": "Show a canister's balance, burn and events over time.",
     "burn": "Show how fast cycles go and how long they last.",
     "logs": "Show what a canister wrote into its log.",
+    "service-logs": "Show what watch, consoles, schedules and runners did.",
     "doctor": "Say what is overdue or stuck.",
     "notify": "Try the channels that messages go to.",
     "metrics": "Print the fleet as Prometheus metrics.",
@@ -69,6 +71,7 @@ COMMANDS = {
     "docs": "Show the runbook: what to do when something is wrong.",
     "lockdown": "Halt schedules and every effect, and lift that again.",
     "demo": "Open the console on a fresh local network with a live fleet.",
+    "drill": "Play incidents on a local network, judged by its canisters, and keep the score.",
     "localnet": "Run the embedded Internet Computer until interrupted.",
     "completion": "Print the shell completion script for bash, zsh or fish.",
 }
@@ -102,7 +105,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         # no module can be called like a word of the language
-        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name.replace("-", "_")
         return cast("click.Command", importlib.import_module(f"quri_console.cli.{module}").command)
 
     def resolve_command(
@@ -265,6 +268,7 @@ def _reader_went_away() -> int:
 
 def main() -> None:
     """The installed command."""
+    open_closed()
     code = run()
     if CONSOLE_MODULE in sys.modules:
         end_at_once(code)

@@ -25,7 +25,7 @@ def command() -> None:
 @command.command("list")
 @click.pass_obj
 def list_channels(invocation: Invocation) -> None:
-    """List the configured channels; their addresses are secrets and stay where they are."""
+    """List the configured channels. Their addresses are secrets and stay where they are."""
     channels = invocation.console().config.channels
     if not channels:
         say("No channel is configured: add [channels.NAME] with a kind and url_file.")
@@ -38,7 +38,7 @@ def list_channels(invocation: Invocation) -> None:
 @click.argument("channel")
 @click.pass_obj
 def test(invocation: Invocation, channel: str) -> None:
-    """Send a test message to CHANNEL now, and say what its receiver answered."""
+    """Send a test message to CHANNEL now. Says what its receiver answered."""
     send_test(invocation, channel)
 
 

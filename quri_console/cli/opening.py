@@ -12,6 +12,8 @@ from quri_console.errors import UsageError
 
 CONSOLE_MODULE = "quri_console.ui.app"
 """Loaded in a process that opened the console."""
+DUMB = "dumb"
+"""What TERM is where a terminal only takes line after line, as in an editor's shell."""
 
 
 def open_console(invocation: Invocation) -> int:
@@ -38,6 +40,13 @@ def require_terminal() -> None:
             "the console needs a terminal",
             why="standard input or output is not one",
             next_step="In scripts and pipes use `quri-console status`, or --help for the other commands.",
+        )
+    if os.environ.get("TERM") == DUMB:
+        raise UsageError(
+            "the console needs a terminal that can place its cursor",
+            why="TERM says that this one is dumb",
+            next_step="Use `quri-console status`, or `quri-console watch --plain`, which writes line by line; if the "
+            "terminal can do more, set TERM=xterm-256color.",
         )
 
 

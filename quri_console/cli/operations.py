@@ -1,4 +1,4 @@
-"""`quri-console operations`: list, show, resume and abort operations."""
+"""`quri-console operations`: list, show, resume, abort and resolve operations."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import click
 from quri_console.cli.invocation import Invocation
 from quri_console.cli.operation import carry_out, outcome_as_plain
 from quri_console.cli.output import say, show_json, show_lines
+from quri_console.cli.resolve import resolve
 from quri_console.render.ages import utc_text
 from quri_console.render.escape import escape
 from quri_console.render.operation_list import operation_list_lines, what_now
-from quri_console.render.operation_steps import record_sentence
+from quri_console.render.operation_steps import journal_lines
 from quri_console.render.spans import Span
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def list_(invocation: Invocation, as_json: bool) -> None:
 @AS_JSON
 @click.pass_obj
 def show(invocation: Invocation, operation: str, as_json: bool) -> None:
-    """Show one operation: how it ended, and every effect in its journal."""
+    """Show how one operation ended. Every effect in its journal is shown, too."""
     handle = invocation.console().follow(operation)
     summary = handle.summary()
     records = handle.journal()
@@ -68,8 +69,7 @@ def show(invocation: Invocation, operation: str, as_json: bool) -> None:
     for label, text in _facts(summary, invocation.console().config):
         say(f"  {label:<16} {escape(text)}")
     say()
-    for record in records:
-        say(f"  {utc_text(record.at_ns)}  {escape(record_sentence(record))}")
+    show_lines(journal_lines(records, invocation.console().config.canister_names))
 
 
 @command.command()
@@ -77,7 +77,7 @@ def show(invocation: Invocation, operation: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; progress goes to standard error.")
 @click.pass_obj
 def resume(invocation: Invocation, operation: str, as_json: bool) -> int:
-    """Go on with an operation whose process died: what it left stopped is started first."""
+    """Go on with an operation whose process died. What it left stopped is started first."""
     handle = invocation.console().resume(operation)
     return asyncio.run(carry_out(handle, as_json=as_json))
 
@@ -87,7 +87,7 @@ def resume(invocation: Invocation, operation: str, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; progress goes to standard error.")
 @click.pass_obj
 def continue_(invocation: Invocation, operation: str, as_json: bool) -> int:
-    """Go on with a restore that waits before it stops anything (`restore --pause`)."""
+    """Go on with a restore that was told to --pause. It waits before it stops anything."""
     handle = invocation.console().proceed(operation)
     return asyncio.run(carry_out(handle, as_json=as_json))
 
@@ -97,9 +97,15 @@ def continue_(invocation: Invocation, operation: str, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; progress goes to standard error.")
 @click.pass_obj
 def abort(invocation: Invocation, operation: str, as_json: bool) -> int:
-    """End a running operation before its next effect; the canister gets the status back that it had."""
+    """End a running operation before its next effect. The canister gets the status back that it had.
+
+    One that died is ended, too. Of a group, canisters that were restored already get their old state back.
+    """
     handle = invocation.console().abort(operation)
     return asyncio.run(carry_out(handle, as_json=as_json))
+
+
+command.add_command(resolve)
 
 
 def _facts(summary: OperationSummary, config: Config) -> list[tuple[str, str]]:
@@ -137,6 +143,7 @@ def _as_plain(summary: OperationSummary) -> dict[str, Any]:
         "left_stopped": list(summary.left_stopped),
         "safety_snapshots": [identifier.hex() for identifier in summary.safety_snapshots],
         "rolled_back": None if summary.rolled_back is None else _rollback_as_plain(summary.rolled_back),
+        "mixed": None if summary.mixed is None else summary.mixed.words,
         "undo": f"quri-console rollback {summary.id}" if summary.can_be_rolled_back else None,
         "folder": str(summary.directory),
         "outcome": None if summary.outcome is None else outcome_as_plain(summary.outcome, summary.id),

@@ -15,8 +15,8 @@ from typing import Any, Literal, TextIO
 from quri_console.errors import QuriError
 from quri_console.progress import Progress, ProgressEvent
 from quri_console.render.escape import escape, escape_lines
-from quri_console.render.spans import Line
-from quri_console.units import format_bytes, format_duration
+from quri_console.render.pace import amount_text, rate_text
+from quri_console.render.spans import Line, sentence
 
 # (text, role) or plain text; roles are those of render.table
 TableCell = str | tuple[str, str]
@@ -110,11 +110,11 @@ def show_error(error: QuriError, *, debug: bool = False, as_json: bool = False) 
     if debug:
         for line in escape_lines("".join(traceback.format_exception(error)).rstrip("\n")):
             stream.write(f"{line}\n")
-    stream.write(f"{painted('Error:', 'error', stream)} {escape(_sentence(error.what))}\n")
+    stream.write(f"{painted('Error:', 'error', stream)} {escape(sentence(error.what))}\n")
     if error.why:
-        stream.write(f"  Why:  {escape(_sentence(error.why))}\n")
+        stream.write(f"  Why:  {escape(sentence(error.why))}\n")
     if error.next_step:
-        stream.write(f"  Next: {escape(_sentence(error.next_step))}\n")
+        stream.write(f"  Next: {escape(sentence(error.next_step))}\n")
 
 
 def error_json(error: QuriError, *, debug: bool = False) -> dict[str, object]:
@@ -206,24 +206,13 @@ def progress_text(event: ProgressEvent, *, elapsed_seconds: float = 0) -> str:
     if event.total:
         parts.append(f"{event.done * 100 // event.total:3d} %")
     if event.total or event.done:
-        amount = _amount(event.done, event.unit)
-        parts.append(f"{amount} of {_amount(event.total, event.unit)}" if event.total else amount)
+        amount = amount_text(event.done, event.unit)
+        parts.append(f"{amount} of {amount_text(event.total, event.unit)}" if event.total else amount)
     text = " ".join(parts)
-    if elapsed_seconds > 1 and 0 < event.done < event.total:
-        rate = event.done / elapsed_seconds
-        text += f", {_amount(round(rate), event.unit)}/s, {format_duration((event.total - event.done) / rate)} left"
+    text += rate_text(event, event.done, elapsed_seconds)
     if event.note:
         text += f" – {escape(event.note)}"
     return f"{escape(event.subject)}: {text}" if event.subject else text
-
-
-def _amount(value: int, unit: str) -> str:
-    return format_bytes(value) if unit == "bytes" else f"{value} {unit}"
-
-
-def _sentence(text: str) -> str:
-    text = text.strip()
-    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _text(cell: TableCell) -> str:

@@ -102,7 +102,7 @@ def packs(invocation: Invocation, packs: tuple[str, ...], dry_run: bool, wait: f
 @AS_JSON
 @click.pass_obj
 def marks(invocation: Invocation, dry_run: bool, wait: float, as_json: bool) -> int:
-    """Put damaged marks away and leave a hold in their place, because one might have been a pin.
+    """Put damaged marks away, with a hold in their place. One of them might have been a pin.
 
     \b
     Example:
@@ -123,7 +123,7 @@ def marks(invocation: Invocation, dry_run: bool, wait: float, as_json: bool) -> 
 @AS_JSON
 @click.pass_obj
 def locks(invocation: Invocation, dry_run: bool, as_json: bool) -> int:
-    """Remove locks of processes that are gone, and locks that cannot be read.
+    """Remove locks of processes that are gone. Locks that cannot be read go, too.
 
     \b
     Example:

@@ -11,7 +11,7 @@ import click
 
 from quri_console.cli.invocation import Invocation
 from quri_console.cli.operation import show_plan_lines
-from quri_console.cli.output import say, show_json
+from quri_console.cli.output import say, show_json, show_lines
 from quri_console.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@command.command("list", short_help="Show when each schedule comes next, and how it went.")
 @AS_JSON
 @click.pass_obj
 def list_(invocation: Invocation, as_json: bool) -> None:
@@ -64,12 +64,14 @@ def list_(invocation: Invocation, as_json: bool) -> None:
         show_plan_lines(schedules_lines(view), to_errors=False)
 
 
-@command.command("explain")
+@command.command("explain", short_help="Say what schedule NAME does, and when.")
 @click.argument("name")
 @AS_JSON
 @click.pass_obj
 def explain(invocation: Invocation, name: str, as_json: bool) -> None:
     """Say what schedule NAME does, when it comes next, and how its last runs went.
+
+    What its last run printed lies in `schedules` of the state folder.
 
     \b
     Examples:
@@ -85,7 +87,7 @@ def explain(invocation: Invocation, name: str, as_json: bool) -> None:
         show_plan_lines(schedule_lines(view), to_errors=False)
 
 
-@command.command("run")
+@command.command("run", short_help="Run schedule NAME now, in the foreground.")
 @click.argument("name")
 @click.option("--if-due", is_flag=True, help="Only when its time has come and nobody has run it: for timers.")
 @AS_JSON
@@ -116,17 +118,18 @@ def run(invocation: Invocation, name: str, if_due: bool, as_json: bool) -> int:
 def _tell(done: ScheduleRun) -> None:
     from quri_console.render.escape import escape
     from quri_console.render.schedules import run_line
+    from quri_console.render.spans import Span
 
     show_plan_lines([run_line(done)], to_errors=False)
     if done.note:
-        say(f"  {escape(done.note)}")
+        show_plan_lines([(Span(f"  {escape(done.note)}"),)], to_errors=False)
 
 
 def _where(function: Callable[..., None]) -> Callable[..., None]:
     options = (
-        click.option("--systemd", "system", flag_value="systemd", help="systemd services and timers."),
-        click.option("--cron", "system", flag_value="cron", help="Lines of a crontab."),
-        click.option("--launchd", "system", flag_value="launchd", help="launchd agents (never tried on a Mac)."),
+        click.option("--systemd", is_flag=True, help="systemd services and timers."),
+        click.option("--cron", is_flag=True, help="Lines of a crontab."),
+        click.option("--launchd", is_flag=True, help="launchd agents (never tried on a Mac)."),
         click.option("--user", "for_user", is_flag=True, help="For yourself; so it is without --system."),
         click.option("--system", "for_system", is_flag=True, help="For the system, under the user of --as."),
         click.option("--as", "user", metavar="USER", help="With --system: who runs the jobs and owns their keys."),
@@ -140,7 +143,7 @@ def _where(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-@command.command("install")
+@command.command("install", short_help="Write the schedules into the system's timers.")
 @_where
 def install(invocation: Invocation, /, as_json: bool, dry_run: bool, **options: Any) -> None:
     """Write the schedules into the system's timers, as one-shot commands.
@@ -160,7 +163,7 @@ def install(invocation: Invocation, /, as_json: bool, dry_run: bool, **options: 
     _show(invocation.console().install_schedules(_wish(options), dry_run=dry_run), dry_run=dry_run, as_json=as_json)
 
 
-@command.command("uninstall")
+@command.command("uninstall", short_help="Take away exactly what `install` wrote.")
 @_where
 def uninstall(invocation: Invocation, /, as_json: bool, dry_run: bool, **options: Any) -> None:
     """Take away exactly what `install` wrote for this configuration and network.
@@ -178,9 +181,11 @@ def uninstall(invocation: Invocation, /, as_json: bool, dry_run: bool, **options
 def _wish(options: dict[str, Any]) -> Wish:
     from quri_console.service.schedule_install import Wish
 
-    system: System | None = options["system"]
-    if system is None:
-        raise UsageError("say which timers are meant", next_step="Add --systemd, --cron or --launchd.")
+    systems: tuple[System, ...] = ("systemd", "cron", "launchd")
+    chosen = [system for system in systems if options[system]]
+    if len(chosen) != 1:
+        what = "say which timers are meant" if not chosen else f"--{chosen[0]} and --{chosen[1]} exclude each other"
+        raise UsageError(what, next_step="Add one of --systemd, --cron and --launchd.")
     if options["for_system"] and options["for_user"]:
         raise UsageError("--user and --system exclude each other", next_step="Choose one of them.")
     if options["for_system"] != bool(options["user"]):
@@ -188,13 +193,15 @@ def _wish(options: dict[str, Any]) -> Wish:
             "--system and --as go together",
             next_step="Name the user that the jobs run under: --system --as USER. Better not root.",
         )
-    return Wish(system, options["user"] or "", options["directory"])
+    return Wish(chosen[0], options["user"] or "", options["directory"])
 
 
 def _show(done: Installation, *, dry_run: bool, as_json: bool) -> None:
-    from quri_console.render.schedules import installation_json, installation_lines
+    from quri_console.render import schedules as rendered
 
     if as_json:
-        show_json(installation_json(done, dry_run=dry_run))
-    else:
-        show_plan_lines(installation_lines(done, dry_run=dry_run), to_errors=False)
+        show_json(rendered.installation_json(done, dry_run=dry_run))
+        return
+    show_lines(rendered.installation_lines(done, dry_run=dry_run))
+    show_plan_lines(rendered.installation_notes(done), to_errors=False)
+    show_lines(rendered.installation_steps(done))

@@ -47,7 +47,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def list_(invocation: Invocation, canister: str | None, as_json: bool) -> None:
-    """List the snapshots of the fleet, or of one canister, with age, size, cost and owner."""
+    """List the snapshots of the fleet, or of one canister. With age, size, cost and owner."""
     view = asyncio.run(invocation.console().snapshots(canister))
     if as_json:
         show_json(_as_plain(view))
@@ -63,7 +63,7 @@ def list_(invocation: Invocation, canister: str | None, as_json: bool) -> None:
 @remedy_options
 @click.pass_obj
 def delete(invocation: Invocation, /, canister: str, snapshot: str, **given: Any) -> int:
-    """Delete one SNAPSHOT (its id, or how that begins) of CANISTER from the network."""
+    """Delete one SNAPSHOT of CANISTER from the network. Its id, or how that begins, names it."""
     return asyncio.run(_delete(invocation.console(), canister, snapshot, options_of(given)))
 
 
@@ -72,7 +72,7 @@ def delete(invocation: Invocation, /, canister: str, snapshot: str, **given: Any
 @remedy_options
 @click.pass_obj
 def clean(invocation: Invocation, /, canister: str | None, **given: Any) -> int:
-    """Delete our own snapshots that are not needed any more: safety snapshots whose time is over, and leftovers."""
+    """Delete our own snapshots that are no longer needed. Safety snapshots whose time is over, and leftovers."""
     return asyncio.run(_clean(invocation.console(), canister, options_of(given)))
 
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from quri_console.config.lines import KeyPath
 from quri_console.errors import ConfigError, QuriError
-from quri_console.units import parse_cycles, parse_duration
+from quri_console.units import format_bytes, format_duration, parse_bytes, parse_cycles, parse_duration
 
 _TYPE_NAMES = {
     bool: "a boolean",
@@ -57,7 +57,7 @@ class Table:
     def fault(self, field: str, problem: str, *, why: str = "", allowed: str = "") -> ConfigError:
         """An error about one field of this table."""
         return self.document.fault(
-            (*self.key, field), f"{_dotted((*self.key, field))} {problem}", why=why, allowed=allowed
+            (*self.key, field), f"{dotted((*self.key, field))} {problem}", why=why, allowed=allowed
         )
 
     def text(self, field: str, allowed: str) -> str | None:
@@ -85,8 +85,12 @@ class Table:
             raise self.fault(field, "is missing", allowed=allowed)
         if not isinstance(value, list):
             self._wrong_type(field, value, allowed)
-        if not value or not all(isinstance(item, str) and item.strip() for item in value):
-            raise self.fault(field, "must hold texts", allowed=allowed)
+        if not value:
+            raise self.fault(field, "is an empty list", allowed=f"Name at least one. {allowed}")
+        for item in value:
+            if not isinstance(item, str) or not item.strip():
+                what = "an empty text" if isinstance(item, str) else _type_name(item)
+                raise self.fault(field, f"holds {what}, and texts alone are allowed", allowed=allowed)
         return tuple(value)
 
     def choice(self, field: str, choices: tuple[str, ...], default: str) -> str:
@@ -148,8 +152,24 @@ class Table:
         except QuriError as error:
             raise self.fault(field, f"is {value!r}", allowed=allowed) from error
         if not low <= seconds <= high:
-            raise self.fault(field, f"is {value!r}", why=f"it must be from {low:g} s to {high:g} s", allowed=allowed)
+            why = f"it must be from {format_duration(low)} to {format_duration(high)}"
+            raise self.fault(field, f"is {value!r}", why=why, allowed=allowed)
         return seconds
+
+    def size(self, field: str, default: int, *, low: int, high: int) -> int:
+        """Bytes from a text like `64 KiB`, within bounds."""
+        allowed = f'Allowed: a size like "64 KiB" (B, KiB, MiB, GiB), up to {format_bytes(high)}.'
+        value = self.text(field, allowed)
+        if value is None:
+            return default
+        try:
+            size = parse_bytes(value)
+        except QuriError as error:
+            raise self.fault(field, f"is {value!r}", allowed=allowed) from error
+        if not low <= size <= high:
+            why = f"it must be from {format_bytes(low)} to {format_bytes(high)}"
+            raise self.fault(field, f"is {value!r}", why=why, allowed=allowed)
+        return size
 
     def file(self, field: str, allowed: str) -> Path | None:
         """A path; `~` is the home folder, and relative paths start at the configuration file."""
@@ -168,7 +188,7 @@ class Table:
         if value is None:
             return Table(self.document, (*self.key, field), {})
         if not isinstance(value, dict):
-            self._wrong_type(field, value, f"Write it as [{_dotted((*self.key, field))}].")
+            self._wrong_type(field, value, f"Write it as [{dotted((*self.key, field))}].")
         return Table(self.document, (*self.key, field), value)
 
     def names(self) -> tuple[str, ...]:
@@ -186,7 +206,7 @@ class Table:
 
     def array(self, field: str) -> tuple[Table, ...]:
         """An array of tables below this one; empty when the file has none."""
-        allowed = f"Write it as [[{_dotted((*self.key, field))}]]."
+        allowed = f"Write it as [[{dotted((*self.key, field))}]]."
         value = self._take(field)
         if value is None:
             return ()
@@ -213,8 +233,11 @@ class Table:
         return self._values.get(field)
 
     def _wrong_type(self, field: str, value: Any, allowed: str) -> NoReturn:
-        found = _TYPE_NAMES.get(type(value), f"a {type(value).__name__}")
-        raise self.fault(field, f"is {found}", allowed=allowed)
+        raise self.fault(field, f"is {_type_name(value)}", allowed=allowed)
+
+
+def _type_name(value: object) -> str:
+    return _TYPE_NAMES.get(type(value), f"a {type(value).__name__}")
 
 
 def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
@@ -222,5 +245,6 @@ def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
     return f"Did you mean {close[0]!r}? " if close else ""
 
 
-def _dotted(key: KeyPath) -> str:
+def dotted(key: KeyPath) -> str:
+    """A key as the file has it: `canisters.rune-engine`."""
     return ".".join(part if part.replace("-", "_").isidentifier() else repr(part) for part in key)

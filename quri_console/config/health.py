@@ -6,14 +6,12 @@ import re
 
 from quri_console.config.fields import Table
 from quri_console.config.model import HealthCheck
-from quri_console.units import KIB, MIB
+from quri_console.units import MIB
 
 _FIELDS = ("method", "argument", "expect", "matches", "timeout", "max_reply")
 _MOST_CHECKS = 20
 _LONGEST_TIMEOUT_SECONDS = 60.0
 _LARGEST_REPLY_BYTES = 3 * MIB
-_SIZE = re.compile(r"\s*([0-9]+)\s*(B|KiB|MiB)\s*")
-_SIZES = {"B": 1, "KiB": KIB, "MiB": MIB}
 
 
 def health_checks_of(table: Table) -> tuple[HealthCheck, ...]:
@@ -39,7 +37,7 @@ def _check(table: Table) -> HealthCheck:
         timeout_seconds=table.duration(
             "timeout", usual.timeout_seconds, low=1, high=_LONGEST_TIMEOUT_SECONDS, examples="10s or 1m"
         ),
-        max_reply_bytes=_size(table, "max_reply", usual.max_reply_bytes),
+        max_reply_bytes=table.size("max_reply", usual.max_reply_bytes, low=1, high=_LARGEST_REPLY_BYTES),
     )
 
 
@@ -51,15 +49,3 @@ def _pattern(table: Table) -> str | None:
     except re.error as error:
         raise table.fault("matches", f"is {text!r}", why=str(error), allowed=allowed) from error
     return text
-
-
-def _size(table: Table, field: str, default: int) -> int:
-    allowed = 'Allowed: a size like "64 KiB" (B, KiB, MiB), up to 3 MiB.'
-    text = table.text(field, allowed)
-    if text is None:
-        return default
-    match = _SIZE.fullmatch(text)
-    size = int(match[1]) * _SIZES[match[2]] if match else 0
-    if not 0 < size <= _LARGEST_REPLY_BYTES:
-        raise table.fault(field, f"is {text!r}", allowed=allowed)
-    return size

@@ -10,9 +10,10 @@ from typing import Literal, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 
 from quri_console.config.contacts import contacts_of
-from quri_console.config.fields import Document, Table
+from quri_console.config.fields import Document, Table, dotted
 from quri_console.config.health import health_checks_of
 from quri_console.config.lines import key_lines
+from quri_console.config.log import log_of
 from quri_console.config.model import (
     CanisterConfig,
     Config,
@@ -88,6 +89,7 @@ _MONITOR_FIELDS = (
     "payers",
     "heartbeats",
     "metrics",
+    "log",
     "ready_interval",
 )
 _THRESHOLD_FIELDS = ("warning", "critical", "runway_warning", "runway_critical")
@@ -104,12 +106,16 @@ def load_config(path: Path) -> Config:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _syntax_error(path, error) from error
+        raise _declared_twice(path, text, error) or _syntax_error(path, error) from error
+    except (ValueError, RecursionError) as error:
+        # what TOML may say and Python does not take: numbers of thousands of digits, tables within tables without end
+        raise ConfigError(f"{path} cannot be read", why=str(error), next_step="Correct or restore the file.") from error
     root = Table(Document(path, key_lines(text)), (), values)
     root.done(TOP_TABLES)
     paths = _paths(root.table("paths"))
     monitor = _monitor(root.table("monitor"))
     canisters = _canisters(root.table("canisters"), monitor)
+    channels = _named(channels_of(root.table("channels")), root.table("channels"))
     return Config(
         path=path,
         networks=_networks(root),
@@ -121,10 +127,14 @@ def load_config(path: Path) -> Config:
         groups=_groups(root.table("groups"), canisters),
         retention=retention_of(root.table("retention")),
         alerts=alerts_of(root.table("alerts")),
-        channels=_named(channels_of(root.table("channels")), root.table("channels")),
+        channels=channels,
         ui=ui_of(root.table("ui")),
         schedules=schedules_of(
-            root.table("schedules"), Fleet({canister.name: canister.criticality for canister in canisters})
+            root.table("schedules"),
+            Fleet(
+                {canister.name: canister.criticality for canister in canisters},
+                tuple(channel.name for channel in channels),
+            ),
         ),
         contacts=contacts_of(root.table("contacts")),
     )
@@ -152,6 +162,26 @@ def _syntax_error(path: Path, error: tomllib.TOMLDecodeError) -> ConfigError:
         return ConfigError(f"{path} is not TOML", why=match[1] if match else str(error), next_step="Complete its end.")
     return ConfigError(
         f"{path}, line {match[2]}: not TOML at column {match[3]}", why=match[1], next_step="Correct the syntax there."
+    )
+
+
+def _declared_twice(path: Path, text: str, error: tomllib.TOMLDecodeError) -> ConfigError | None:
+    """The error of two tables of one name; None for every other."""
+    match = re.fullmatch(r"Cannot declare (\(.*\)) twice \(at line (\d+), column \d+\)", str(error), re.DOTALL)
+    if match is None:
+        return None
+    # imported only here: every command reads the configuration
+    from ast import literal_eval
+
+    key, line = literal_eval(match[1]), int(match[2])
+    # what stands before that header has been accepted
+    first = key_lines("\n".join(text.split("\n")[: line - 1])).get(key)
+    if first is None:
+        return None
+    return ConfigError(
+        f"{path}, line {line}: there are two tables of one name, [{dotted(key)}]",
+        why=f"line {first} has the other",
+        next_step="Rename one of them, or write both as one table.",
     )
 
 
@@ -329,6 +359,7 @@ def _monitor(table: Table) -> MonitorConfig:
         payers=_named(payers_of(table.table("payers")), table.table("payers")),
         heartbeats=heartbeats_of(table.table("heartbeats")),
         metrics=metrics_of(table.table("metrics")),
+        log=log_of(table.table("log")),
         round_deadline_seconds=table.duration(
             "round_deadline", default.round_deadline_seconds, low=1, high=600, examples='"30s"'
         ),

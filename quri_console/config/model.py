@@ -10,6 +10,7 @@ from typing import Literal
 
 from quri_console.config.alerting import AlertsConfig, ChannelConfig, HeartbeatConfig, MetricsConfig, PayerConfig
 from quri_console.config.contacts import Contact
+from quri_console.config.log import LogConfig
 from quri_console.config.places import Paths
 from quri_console.config.schedule_model import SchedulesConfig
 from quri_console.config.ui import UiConfig
@@ -130,6 +131,7 @@ class MonitorConfig:
     payers: tuple[PayerConfig, ...] = ()
     heartbeats: tuple[HeartbeatConfig, ...] = ()
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    log: LogConfig = field(default_factory=LogConfig)
     ready_interval_seconds: float = 0.0
     """Between two looks whether the fleet could be restored; 0: never. It needs the key of [identities.operate]."""
 
@@ -213,6 +215,11 @@ class Config:
             if network.name == name:
                 return network
         raise _unknown("network", name, [network.name for network in self.networks], self.path)
+
+    @property
+    def canister_names(self) -> dict[str, str]:
+        """The name of each canister of the fleet by its id."""
+        return {canister.id: canister.name for canister in self.canisters}
 
     def canister(self, name_or_id: str) -> CanisterConfig:
         """The canister of that name or id. Raises UsageError."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quri_console.errors import ConfigError
+from quri_console.homes import home, spelt_out
 
 APPLICATION = "quri-console"
 
@@ -39,6 +40,11 @@ class Paths:
         return self.state / "history.sqlite"
 
     @property
+    def logs(self) -> Path:
+        """The service log: what our processes did, one file for each kind of process."""
+        return self.state / "logs"
+
+    @property
     def operations(self) -> Path:
         """One folder per operation: journal, log, progress."""
         return self.state / "operations"
@@ -52,7 +58,7 @@ class Paths:
 def _xdg(variable: str, default: str) -> Path:
     # the specification: a relative path there is invalid and to be ignored
     value = os.environ.get(variable, "")
-    return Path(value) if value.startswith("/") else Path.home() / default
+    return Path(value) if value.startswith("/") else home() / default
 
 
 def default_config_path() -> Path:
@@ -69,7 +75,7 @@ def find_config_path(explicit: Path | None = None) -> Path:
         return _existing(explicit, "--config")
     from_environment = os.environ.get("QURI_CONFIG")
     if from_environment:
-        return _existing(Path(from_environment).expanduser(), "QURI_CONFIG")
+        return _existing(spelt_out(from_environment), "QURI_CONFIG")
     default = default_config_path()
     if not default.exists():
         raise ConfigError(

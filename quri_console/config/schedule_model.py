@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 JobKind = Literal["poll", "backup", "verify", "rehearse", "ready", "retention", "seal", "report-daily", "report-weekly"]
 WITH_CANISTERS: tuple[JobKind, ...] = ("backup", "ready")
 """The jobs that can be for some of the fleet."""
+REPORTS: tuple[JobKind, ...] = ("report-daily", "report-weekly")
+"""The jobs that people hear of where channels are named."""
 COSTING: tuple[JobKind, ...] = ("backup",)
 """The jobs that have effects on canisters and cost them cycles."""
 
@@ -36,6 +38,8 @@ class ScheduleConfig:
     """A run that takes longer is ended."""
     folder: Path | None = None
     """Of `seal`: where the sealed files go."""
+    channels: tuple[str, ...] = ()
+    """Of reports: who is sent a summary, by the names of channels."""
 
 
 @dataclass(frozen=True, slots=True)

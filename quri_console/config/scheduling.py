@@ -11,14 +11,14 @@ from typing import cast, get_args
 
 from quri_console.config.fields import Table
 from quri_console.config.model import Criticality
-from quri_console.config.schedule_model import WITH_CANISTERS, JobKind, ScheduleConfig, SchedulesConfig
+from quri_console.config.schedule_model import REPORTS, WITH_CANISTERS, JobKind, ScheduleConfig, SchedulesConfig
 from quri_console.errors import ConfigError
 from quri_console.units import DAY_SECONDS, HOUR_SECONDS, TRILLION
 
 LONGEST_JITTER_SECONDS = 6 * HOUR_SECONDS
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _SETTINGS = ("enabled", "in_watch", "production", "max_cycles_per_day", "reason")
-_FIELDS = ("job", "cron", "jitter", "criticality", "canisters", "enabled", "deadline", "folder")
+_FIELDS = ("job", "cron", "jitter", "criticality", "canisters", "enabled", "deadline", "folder", "channels")
 _CRON_RULE = (
     'Allowed: five fields "MINUTE HOUR DAY MONTH WEEKDAY" in UTC, like "0 2 * * *" (daily at 02:00), '
     '"30 2 * * SUN" (weekly) or "0 5 15 * *" (monthly).'
@@ -42,9 +42,10 @@ DEFAULTS = (
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What schedules may name: the canisters and how critical each is."""
+    """What schedules may name: the canisters and how critical each is, and the channels."""
 
     criticality: Mapping[str, Criticality]
+    channels: tuple[str, ...] = ()
 
     def has(self, criticality: Criticality | None) -> bool:
         """Whether any canister is that critical."""
@@ -92,6 +93,7 @@ def _schedule(table: Table, usual: ScheduleConfig | None, fleet: Fleet, *, off: 
         enabled=table.boolean("enabled", default=True) and not off,
         deadline_seconds=_duration(table, "deadline", 6 * HOUR_SECONDS, 60, 7 * DAY_SECONDS),
         folder=_folder(table, job),
+        channels=_channels(table, job, fleet),
     )
 
 
@@ -139,7 +141,7 @@ def _whose(
     if table.has("criticality") and table.has("canisters"):
         raise table.fault("canisters", "stands beside criticality", allowed="Leave one of the two out.")
     if table.has("canisters"):
-        allowed = 'Allowed: names of [canisters.NAME] tables, like ["registry"].'
+        allowed = 'Allowed: names of [canisters.NAME] tables, like ["registry"]; without it, the whole fleet.'
         names = table.texts("canisters", allowed)
         for name in names:
             if name not in fleet.criticality:
@@ -162,6 +164,19 @@ def _folder(table: Table, job: JobKind) -> Path | None:
     if (job == "seal") != (folder is not None):
         raise table.fault("folder", "is missing" if folder is None else f"means nothing for {job}", allowed=rule)
     return folder
+
+
+def _channels(table: Table, job: JobKind, fleet: Fleet) -> tuple[str, ...]:
+    if not table.has("channels"):
+        return ()
+    if job not in REPORTS:
+        raise table.fault("channels", f"means nothing for {job}", allowed=f"It goes with {', '.join(REPORTS)}.")
+    allowed = 'Allowed: names of [channels.NAME] tables, like ["ops"].'
+    names = table.texts("channels", allowed)
+    for name in names:
+        if name not in fleet.channels:
+            raise table.fault("channels", f"names {name!r}, which is no channel here", allowed=allowed)
+    return tuple(dict.fromkeys(names))
 
 
 def _duration(table: Table, field: str, usual: float, low: float, high: float) -> float:

@@ -26,14 +26,16 @@ class UiConfig:
     """Whether only ASCII characters are drawn; auto: where the locale is not a UTF-8 one."""
     time: Zone = "utc"
     bell: bool = False
-    """Whether the terminal rings when another canister becomes critical."""
+    """Whether the terminal rings when another alert fires critically that nobody silenced."""
+    osc9: bool = False
+    """Whether the terminal is asked, by OSC 9, for a message of the desktop then."""
     runbook_dir: Path | None = None
     """A folder of runbook sections (*.md) that add to those of the program, or stand in their place."""
 
 
 def ui_of(table: Table) -> UiConfig:
     """How the console looks. Raises ConfigError."""
-    table.done(("theme", "theme_dir", "mouse", "low_bandwidth", "ascii", "time", "bell", "runbook_dir"))
+    table.done(("theme", "theme_dir", "mouse", "low_bandwidth", "ascii", "time", "bell", "osc9", "runbook_dir"))
     return UiConfig(
         theme=table.text("theme", 'Allowed: the name of a theme, like "quri-light"; key T of the console lists them.'),
         theme_dir=table.file("theme_dir", "Allowed: the path of a folder with theme files (*.toml)."),
@@ -42,5 +44,6 @@ def ui_of(table: Table) -> UiConfig:
         ascii=cast("Ascii", table.choice("ascii", get_args(Ascii), "auto")),
         time=cast("Zone", table.choice("time", get_args(Zone), "utc")),
         bell=table.boolean("bell", default=False),
+        osc9=table.boolean("osc9", default=False),
         runbook_dir=table.file("runbook_dir", "Allowed: the path of a folder with runbook sections (*.md)."),
     )

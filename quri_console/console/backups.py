@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from quri_console.backup.closer_look import BackupLook
     from quri_console.backup.comparison import Part
     from quri_console.backup.diff import Approve, Diff
+    from quri_console.backup.exported_copy import ExportedCopy
     from quri_console.backup.import_backup import Imported
     from quri_console.backup.manifest import TakenMode
     from quri_console.backup.plan import BackupPlan
@@ -99,6 +100,15 @@ class Backups(Door):
         from quri_console.service import browsing
 
         return browsing.held_backup(self.session, name, holder)
+
+    def export_copy(self, backup: str, canister: str, to: Path, progress: Progress | None = None) -> ExportedCopy:
+        """Write a canister's copy into the new directory `to`, as the official tools upload it.
+
+        Held against prune meanwhile. Raises as `backup`, NoState, UsageError, CorruptionError, StorageFailed.
+        """
+        from quri_console.service import browsing
+
+        return browsing.export_copy(self.session, backup, canister, to, progress)
 
     def look_into(self, name: str) -> BackupLook:
         """Everything that is known of a backup or, as BACKUP/CANISTER, of a canister in it. Raises as `backup`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from quri_console.clock import Clock
 from quri_console.config import Config, NetworkConfig
 from quri_console.service.session import Session
@@ -12,6 +14,14 @@ class Door:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+
+    def use_config(self, config: Config) -> None:
+        """Answer by this configuration from now on; a service that was started goes on with the one before."""
+        self.session = replace(self.session, config=config)
+
+    def use_network(self, name: str) -> None:
+        """Work on this network of the configuration from now on. Raises UsageError."""
+        self.session = replace(self.session, network=self.config.network(name))
 
     @property
     def config(self) -> Config:

@@ -9,9 +9,11 @@ from quri_console.console.door import Door
 
 if TYPE_CHECKING:
     from quri_console.effects.operation_summary import OperationSummary
+    from quri_console.restore.resolution import Resolution
     from quri_console.service.activity import OperationSteps
     from quri_console.service.following import OperationHandle
     from quri_console.service.operation_reports import OperationEvidence
+    from quri_console.service.resolving import Resolved
 
 
 class Operating(Door):
@@ -70,3 +72,34 @@ class Operating(Door):
         from quri_console.service import resuming
 
         return resuming.abort(self.session, operation_id)
+
+    async def plan_resolution(self, operation_id: str) -> Resolution:
+        """What an operation that is not to be gone on with has left behind; has no effects. Raises as `resolve`."""
+        from quri_console.service import resolution_look
+
+        return await resolution_look.plan_resolution(self.session, operation_id)
+
+    async def resolve(
+        self,
+        operation_id: str,
+        *,
+        reason: str,
+        confirmation: str = "",
+        force: bool = False,
+        leave_stopped: bool = False,
+    ) -> Resolved:
+        """Mark an operation resolved; what it left stopped is started first unless `leave_stopped`.
+
+        On a production network `force` and the typed NETWORK/NAME are needed. Raises RefusedBySafetyRule, LockedError,
+        UsageError, StateFolderUnusable.
+        """
+        from quri_console.service import resolving
+
+        return await resolving.resolve(
+            self.session,
+            operation_id,
+            reason=reason,
+            confirmation=confirmation,
+            force=force,
+            leave_stopped=leave_stopped,
+        )

@@ -40,14 +40,16 @@ class Watching(Door):
     async def monitor_once(self, *, notify: bool = False) -> FleetStatus:
         """One round, kept and judged; with `notify` alerts are judged and delivered, too. Raises QuriError."""
         from quri_console.service.monitoring import monitor_once
+        from quri_console.service.process_log import briefly_logged
 
-        return await monitor_once(self.session, notify=notify)
+        with briefly_logged(self.session, "console") as session:
+            return await monitor_once(session, notify=notify)
 
     async def watch(self, say: Callable[[Notice], None]) -> None:
         """Watch the fleet until cancelled; `say` hears of what changes."""
-        from quri_console.service.watch import Watch
+        from quri_console.service.watch import watch
 
-        await Watch(self.session, say).run()
+        await watch(self.session, say)
 
     async def alerts(self, *, since_seconds: float) -> AlertsView:
         """What fires, what happened to alerts since, and what is silenced. Raises HistoryUnusable."""

@@ -7,6 +7,7 @@ import select
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ STOP_SECONDS = 10.0
 
 
 class LocalNetworkFailed(QuriError):
-    """The local network's process ended before it served."""
+    """The local network's process ended before it served, or did not do what was ordered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class LocalProcess:
     """Starts the process at once and answers later, so that a caller can import heavy modules meanwhile."""
 
     def __init__(self, folder: Path, arguments: Sequence[str]) -> None:
+        self.folder = folder
+        self._asking = threading.Lock()
         self._log_path = folder / "localnet.log"
         self._log = self._log_path.open("wb")
         # The process ends when its standard input does, so that even kill -9 of this one leaves nothing behind.
@@ -62,6 +65,20 @@ class LocalProcess:
             )
         announcement = json.loads(line)
         return LocalNetwork(announcement["url"], Path(announcement["config"]))
+
+    def order(self, order: str, **fields: str | int) -> None:
+        """Order something of a network that was started with `--orders` and serves. Raises LocalNetworkFailed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            with self._asking:
+                self._process.stdin.write(json.dumps({"order": order, **fields}).encode() + b"\n")
+                self._process.stdin.flush()
+                answer = json.loads(self._process.stdout.readline() or b'{"error": "it has ended"}')
+        except BrokenPipeError as error:
+            raise LocalNetworkFailed("the local network has ended") from error
+        if "error" in answer:
+            raise LocalNetworkFailed(f"the local network refused the order {order!r}", why=answer["error"])
 
     def stop(self) -> None:
         """End the process and wait for it."""

@@ -6,7 +6,6 @@ their number and bytes when something else follows or the operation ends. The jo
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,19 +17,14 @@ from quri_console.effects.canonical_json import Plain, plain
 from quri_console.effects.durable import Json, StateFolderUnusable
 from quri_console.effects.lockdown import operating_user
 from quri_console.errors import QuriError
+from quri_console.redaction import redacted, without_keys, without_secrets
 
 PLANNED, REFUSED, CONFIRMED, ADMITTED_ACTION = "plan shown", "refused", "confirmed", "admitted"
 INTENDED, ENDED_EFFECT = "effect intended", "effect ended"
 UPLOAD_BEGUN, UPLOADED = "upload begun", "uploaded"
 ENDED, RESUMED, ABORTED, BROUGHT_BACK = "ended", "resumed", "abort asked", "bring back asked"
+RESOLVE_ASKED, MARKED_RESOLVED = "resolve asked", "marked resolved"
 LOCKDOWN_ON, LOCKDOWN_OFF = "lockdown on", "lockdown off"
-
-_SECRET_NAMES = frozenset(
-    {"request", "envelope", "pem", "key", "secret", "token", "passphrase", "repository_passphrase", "url", "urls"}
-)
-"""Fields that are left out wherever they stand: keys, passphrases, addresses of channels, signed requests."""
-_ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*)://\S+", re.IGNORECASE)
-_KEY = re.compile(r"-----BEGIN [^-]*-----.*?(-----END [^-]*-----|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +66,8 @@ class Event:
             "operation": self.operation,
             "plan_hash": self.plan_hash,
             # an address may be that of the ticket
-            "reason": _without_keys(self.reason),
-            "result": _harmless(self.result),
+            "reason": without_keys(self.reason),
+            "result": without_secrets(self.result),
             "duration_ms": milliseconds,
             "cycles": _present(cycles),
         }
@@ -86,25 +80,6 @@ def _text(cycles: int | None) -> str | None:
 
 def _present(fields: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def redacted(value: object) -> object:
-    """`value` without keys, passphrases, addresses and signed requests."""
-    if isinstance(value, Mapping):
-        return {str(name): redacted(item) for name, item in value.items() if str(name).lower() not in _SECRET_NAMES}
-    if isinstance(value, str):
-        return _harmless(value)
-    if isinstance(value, list | tuple):
-        return [redacted(item) for item in value]
-    return value
-
-
-def _harmless(text: str) -> str:
-    return _ADDRESS.sub(r"\1://…", _without_keys(text))
-
-
-def _without_keys(text: str) -> str:
-    return _KEY.sub("(a key)", text)
 
 
 class Audit:

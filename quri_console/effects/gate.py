@@ -12,7 +12,17 @@ from quri_console.effects.lockdown import require_no_lockdown
 from quri_console.errors import RefusedBySafetyRule
 
 OperationKind = Literal[
-    "backup", "restore", "rollback", "start", "stop", "top-up", "settings", "module", "create", "delete-snapshot"
+    "backup",
+    "restore",
+    "rollback",
+    "start",
+    "stop",
+    "top-up",
+    "settings",
+    "module",
+    "create",
+    "delete-snapshot",
+    "resolve",
 ]
 
 # These put an older state in the place of the present one. A backup stops a canister for seconds and brings it

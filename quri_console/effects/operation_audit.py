@@ -6,7 +6,7 @@ Once a canister is stopped its return comes first: what fails from then on is ke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,10 +27,17 @@ from quri_console.effects.calls import DELETE_SNAPSHOT, START, STOP, UPLOAD_CHUN
 from quri_console.effects.durable import Json, StateFolderUnusable
 from quri_console.effects.journal import Record
 from quri_console.effects.operation_files import OperationRequest, Outcome
-from quri_console.effects.replay import DONE, INTENT, NOT_EXECUTED, OUTCOME, REJECTED, attempts, left_stopped
+from quri_console.effects.replay import (
+    ADMITTED,
+    DONE,
+    INTENT,
+    NOT_EXECUTED,
+    OUTCOME,
+    REJECTED,
+    attempts,
+    left_stopped,
+)
 
-ADMITTED = "admitted"
-"""The record of a journal that says who was let through, and to which network."""
 PROBLEM = "problem"
 """The field of an outcome's audit that says why not all of the operation is in the log."""
 UPLOADS = (UPLOAD_SLICE.name, UPLOAD_CHUNK.name)
@@ -197,5 +204,11 @@ def _ending(outcome: Outcome) -> str:
 
 
 def _cycles(result: Json, name: str) -> int | None:
+    """The balance of the operation's canister, or of all of them together; None where one is not known."""
     value = result.get(name)
-    return int(value) if isinstance(value, int | str) and str(value).isdigit() else None
+    if isinstance(value, int):
+        return value
+    # of a backup, whose records have 0 where nobody looked
+    entries = [entry for entry in result.get("canisters", ()) if isinstance(entry, Mapping)]
+    known = [part for entry in entries if isinstance(part := entry.get(name), int) and part > 0]
+    return sum(known) if known and len(known) == len(entries) else None

@@ -11,7 +11,9 @@ from quri_console.effects.gate import REPLACING
 from quri_console.effects.operation_files import Outcome
 
 SECONDS_PER_DAY = 86_400
-OperationState = Literal["running", "done", "partial", "failed", "aborted", "interrupted", "damaged"]
+OperationState = Literal["running", "done", "partial", "failed", "aborted", "interrupted", "resolved", "damaged"]
+RESOLVED_RESULT = "resolved"
+"""The field of an outcome's result that says who marked the operation resolved, when and why."""
 
 SAFETY_KEPT_DAYS = 14
 """How long the snapshot that a restore or rollback takes before it replaces a state is kept on chain."""
@@ -38,6 +40,34 @@ class Rollback:
 
 
 @dataclass(frozen=True, slots=True)
+class Mixed:
+    """Canisters (by name) of one operation that do not have the same state, although they belong together."""
+
+    kind: str
+    new: tuple[str, ...]
+    """Those that have the state that the operation brings."""
+    old: tuple[str, ...]
+    unsure: tuple[str, ...] = ()
+    """Those of which the journal does not tell whether they have it."""
+
+    @property
+    def words(self) -> str:
+        """What is known, in one sentence."""
+        done = "rolled back" if self.kind == "rollback" else "restored"
+        parts = [
+            f"{' and '.join(names)} {(one if len(names) == 1 else several)} {done}"
+            for names, one, several in (
+                (self.new, "was", "were"),
+                (self.unsure, "may have been", "may have been"),
+                (self.old, "was not", "were not"),
+            )
+            if names
+        ]
+        sure = bool(self.new) and bool(self.old)
+        return f"{', '.join(parts)}: they {'do' if sure else 'may'} not fit together"
+
+
+@dataclass(frozen=True, slots=True)
 class OperationSummary:
     """One operation as its folder tells it; times in nanoseconds since 1970."""
 
@@ -56,6 +86,15 @@ class OperationSummary:
     rolled_back: Rollback | None = None
     own_snapshots: tuple[bytes, ...] = ()
     """Snapshots that it uploaded, perhaps not to their end, or took only to be looked into, and has not deleted."""
+    mixed: Mixed | None = None
+    """Set when it ended or died between its canisters, and nothing has put that right since."""
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody has to end it: it died, or ended with a canister stopped or with a mixed group."""
+        if self.state == "interrupted":
+            return True
+        return self.state in ("partial", "failed", "aborted") and (bool(self.left_stopped) or self.mixed is not None)
 
     @property
     def safety_kept_until_ns(self) -> int | None:

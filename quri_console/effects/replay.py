@@ -6,13 +6,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
-from quri_console.effects.calls import DELETE_SNAPSHOT, EFFECTS, START, STOP, TAKE_SNAPSHOT, EffectKind
+from quri_console.effects.calls import DELETE_SNAPSHOT, EFFECTS, START, STOP, TAKE_SNAPSHOT, UPLOAD_METADATA, EffectKind
 from quri_console.effects.durable import Json
 from quri_console.effects.journal import Record
 
 SNAPSHOT_NOT_FOUND = "IC0305"
 INTENT, OUTCOME, STATUS_BEFORE = "intent", "outcome", "status before"
 STOPPED_ON_PURPOSE = "stopped on purpose"
+ADMITTED = "admitted"
+"""Says who was let through, and to which network; each process of an operation writes it before anything else."""
+RESOLVED = "resolved"
+"""Says that somebody looked after what the operation left, and that nothing of it is to be gone on with."""
 DONE, REJECTED, NOT_EXECUTED, UNKNOWN = "done", "rejected", "not executed", "unknown"
 
 CHECK = "check"
@@ -86,6 +90,8 @@ def status_before(records: Iterable[Record], canister: str) -> str | None:
 def left_stopped(records: Iterable[Record]) -> tuple[str, ...]:
     """Canisters that this operation may have stopped and has not started since, unless it was to leave them so."""
     records = tuple(records)
+    if is_resolved(records):
+        return ()
     last: dict[str, Attempt] = {}
     for attempt in attempts(records, START, STOP):
         counts = attempt.may_have_happened if attempt.kind is STOP else attempt.outcome == DONE
@@ -97,6 +103,12 @@ def left_stopped(records: Iterable[Record]) -> tuple[str, ...]:
         for canister, attempt in last.items()
         if attempt.kind is STOP and kept.get(canister, -1) < attempt.sequence
     )
+
+
+def is_resolved(records: Iterable[Record]) -> bool:
+    """Whether somebody marked the operation resolved, and no process of it went on since."""
+    newest = next((record for record in reversed(tuple(records)) if record.event in (RESOLVED, ADMITTED)), None)
+    return newest is not None and newest.event == RESOLVED
 
 
 def downtime_seconds(records: Iterable[Record], canister: str) -> float:
@@ -120,9 +132,14 @@ def downtime_seconds(records: Iterable[Record], canister: str) -> float:
     return total_ns / NANOSECONDS_PER_SECOND
 
 
-def snapshots_made(records: Iterable[Record], kind: EffectKind, *, canister: str | None = None) -> tuple[bytes, ...]:
-    """Ids of the snapshots that effects of this kind made and that were not deleted since, oldest first."""
-    return tuple(identifier for _, identifier in _made(records, kind, canister))
+def snapshots_made(
+    records: Iterable[Record], kind: EffectKind, *, canister: str | None = None, doubtful: bool = False
+) -> tuple[bytes, ...]:
+    """Ids of the snapshots that effects of this kind made and that were not deleted since, oldest first.
+
+    With `doubtful` ones as well whose deletion nobody confirmed: not to be relied on, but to be deleted once more.
+    """
+    return tuple(identifier for _, identifier in _made(records, kind, canister, doubtful=doubtful))
 
 
 def safety_snapshots(records: Iterable[Record], *, canister: str | None = None) -> tuple[bytes, ...]:
@@ -130,22 +147,35 @@ def safety_snapshots(records: Iterable[Record], *, canister: str | None = None) 
     return tuple(i for a, i in _made(records, TAKE_SNAPSHOT, canister) if a.fields.get("purpose") != CHECK)
 
 
-def check_snapshots(records: Iterable[Record], *, canister: str | None = None) -> tuple[bytes, ...]:
-    """Ids of the snapshots that were taken only to be looked into and are not deleted yet, oldest first."""
-    return tuple(i for a, i in _made(records, TAKE_SNAPSHOT, canister) if a.fields.get("purpose") == CHECK)
+def own_snapshots(records: Iterable[Record], *, canister: str | None = None) -> tuple[bytes, ...]:
+    """Ids of the snapshots that were uploaded or taken only to be looked into and may still be there.
 
-
-def _made(records: Iterable[Record], kind: EffectKind, canister: str | None) -> tuple[tuple[Attempt, bytes], ...]:
+    One whose deletion nobody confirmed counts: to delete it once more does no harm, to forget it costs cycles.
+    """
     records = tuple(records)
-    gone = gone_snapshots(records)
+    taken = _made(records, TAKE_SNAPSHOT, canister, doubtful=True)
+    return (
+        *snapshots_made(records, UPLOAD_METADATA, canister=canister, doubtful=True),
+        *(identifier for attempt, identifier in taken if attempt.fields.get("purpose") == CHECK),
+    )
+
+
+def _made(
+    records: Iterable[Record], kind: EffectKind, canister: str | None, *, doubtful: bool = False
+) -> tuple[tuple[Attempt, bytes], ...]:
+    records = tuple(records)
+    gone = _gone(records, surely=doubtful)
     made = ((a, a.snapshot_id) for a in attempts(records, kind, canister=canister) if a.outcome == DONE)
     return tuple((a, identifier) for a, identifier in made if identifier is not None and identifier not in gone)
 
 
 def gone_snapshots(records: Iterable[Record]) -> frozenset[bytes]:
     """Ids of the snapshots that this operation deleted, may have deleted, or found gone."""
-    records = tuple(records)
-    deleted = {a.snapshot_id for a in attempts(records, DELETE_SNAPSHOT) if _is_gone(a)}
+    return _gone(tuple(records), surely=False)
+
+
+def _gone(records: tuple[Record, ...], *, surely: bool) -> frozenset[bytes]:
+    deleted = {a.snapshot_id for a in attempts(records, DELETE_SNAPSHOT) if _is_gone(a, surely=surely)}
     replaced = {
         bytes.fromhex(text)
         for a in attempts(records, TAKE_SNAPSHOT)
@@ -154,5 +184,6 @@ def gone_snapshots(records: Iterable[Record]) -> frozenset[bytes]:
     return frozenset(identifier for identifier in deleted | replaced if identifier is not None)
 
 
-def _is_gone(deletion: Attempt) -> bool:
-    return deletion.may_have_happened or deletion.result.get("code") == SNAPSHOT_NOT_FOUND
+def _is_gone(deletion: Attempt, *, surely: bool) -> bool:
+    happened = deletion.outcome == DONE if surely else deletion.may_have_happened
+    return happened or deletion.result.get("code") == SNAPSHOT_NOT_FOUND

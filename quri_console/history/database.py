@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,15 +13,15 @@ from typing import Any, Self
 import aiosqlite
 
 from quri_console.clock import Clock, SystemClock
-from quri_console.folders import make_private_folders
 from quri_console.history.access import Access
 from quri_console.history.alerts import Alerts
 from quri_console.history.causes import Causes
+from quri_console.history.connecting import connect, use_write_ahead_log
 from quri_console.history.duties import Duties
 from quri_console.history.events import Events
 from quri_console.history.failures import HistoryReplaced, HistoryUnusable, failing
 from quri_console.history.leases import Leases
-from quri_console.history.migrations import BUSY_TIMEOUT_SECONDS, migrate, roll_back
+from quri_console.history.migrations import migrate, require_known_version, roll_back
 from quri_console.history.outbox import Outbox
 from quri_console.history.payers import Payers
 from quri_console.history.retention import Retention
@@ -37,7 +35,6 @@ __all__ = ["History", "HistoryUnusable"]
 
 # a round writes to one page per canister: the longer it waits in the log, the more rounds share the page's way home
 WAL_PAGES = 4000
-LOCK_RETRY_SECONDS = 0.02
 WAL_BYTES_KEPT = 16 << 20
 
 # ORDER BY … LIMIT 1 walks the primary key backwards and stops at the first hit; MAX() would read every sample
@@ -79,11 +76,11 @@ class History:
         here, for opening has to be quick. Raises HistoryUnusable, HistoryDamaged, HistoryTooNew.
         """
         with failing(path):
-            _create_private(path)
-            connection = await aiosqlite.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+            connection = await connect(path)
         try:
             with failing(path):
-                await _use_write_ahead_log(connection)
+                await require_known_version(connection, path)
+                await use_write_ahead_log(connection)
                 await connection.execute("PRAGMA synchronous = NORMAL")
                 await connection.execute("PRAGMA foreign_keys = ON")
                 await connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
@@ -242,26 +239,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
-
-
-async def _use_write_ahead_log(connection: aiosqlite.Connection) -> None:
-    """Switch a new database over, patiently: SQLite waits for no lock here, and others may be opening it as well."""
-    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
-    while True:
-        try:
-            await connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(LOCK_RETRY_SECONDS)
-        else:
-            return
-
-
-def _create_private(path: Path) -> None:
-    make_private_folders(path.parent)
-    # SQLite gives its -wal and -shm files the mode of the database. A file that is there must not be opened here:
-    # closing it would drop every lock that other connections of this process hold on it (POSIX), and then another
-    # process takes itself for the last one and deletes the write-ahead log under them.
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

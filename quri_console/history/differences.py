@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from quri_console.history.samples import Sample
+from quri_console.units import DAY_SECONDS
 
 EventKind = Literal[
     "controllers-changed",
@@ -22,6 +23,8 @@ EventKind = Literal[
 ]
 
 NO_MODULE = ""
+LAG_SECONDS = 600
+"""Nodes answer seconds apart; so long may the idle burn stand for what a canister at work burns in them."""
 _TELL_THE_MODULE = frozenset({"query", "update", "public", "blackhole"})
 
 
@@ -96,8 +99,17 @@ def _differences(known: Known, sample: Sample) -> Iterator[Difference]:
         yield from _of_settings(known.settings or "{}", settings or "{}")
     if _changed(known.status, sample.status):
         yield Difference("status-changed", known.status, sample.status)
-    if known.cycles is not None and sample.cycles is not None and sample.cycles > known.cycles:
+    if (
+        known.cycles is not None
+        and sample.cycles is not None
+        and (sample.cycles - known.cycles > lag_cycles(sample.idle_burn_per_day))
+    ):
         yield Difference("topped-up", str(known.cycles), str(sample.cycles), sample.cycles - known.cycles)
+
+
+def lag_cycles(idle_burn_per_day: int | None) -> int:
+    """By so many cycles a balance may seem to rise when a node answers that lags behind the one asked before."""
+    return round((idle_burn_per_day or 0) * LAG_SECONDS / DAY_SECONDS)
 
 
 def _changed(before: str | None, after: str | None) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sqlite3
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +38,8 @@ class failing:  # noqa: N801 - used like a function
         if isinstance(error, sqlite3.Error | OSError) and not isinstance(error, TimeoutError):
             failure = HistoryDamaged if means_damage(error) else HistoryUnusable
             what = f"the history {self._path} cannot be used"
-            raise failure(what, why=str(error), next_step=_advice(error)) from error
+            why = f"{error}, for the disk is full" if _hides_a_full_disk(error, self._path) else str(error)
+            raise failure(what, why=why, next_step=_advice(why)) from error
 
 
 def damaged(path: Path, problems: tuple[str, ...]) -> HistoryDamaged:
@@ -47,24 +50,33 @@ def damaged(path: Path, problems: tuple[str, ...]) -> HistoryDamaged:
 
 def means_damage(error: BaseException) -> bool:
     """Whether the file itself is the cause, so that trying again cannot help."""
-    return isinstance(error, sqlite3.DatabaseError) and any(
-        sign in str(error) for sign in ("not a database", "malformed", "file is encrypted")
-    )
+    return isinstance(error, sqlite3.DatabaseError) and any(sign in str(error) for sign in _DAMAGE)
 
 
+_DAMAGE = ("not a database", "malformed", "file is encrypted")
+LEAST_BYTES = 64 * 1024
+"""What SQLite needs for the files beside the database: their first parts are written as soon as it is opened."""
 _SET_ASIDE = (
     "The file is damaged: the watch sets it aside and carries over what can be read; by hand, move it aside, and a "
     "new history is started."
 )
 
 
-def _advice(error: sqlite3.Error | OSError) -> str:
-    text = str(error)
+def _hides_a_full_disk(error: BaseException, path: Path) -> bool:
+    """SQLite that cannot make the files beside the database says only that input or output failed."""
+    if "disk I/O error" not in str(error):
+        return False
+    with contextlib.suppress(OSError):
+        return shutil.disk_usage(path.parent).free < LEAST_BYTES
+    return False
+
+
+def _advice(text: str) -> str:
     if "full" in text or "No space" in text:
         return "Free some disk space; what was written before is safe."
     if "locked" in text:
         return "Another process has been writing for more than 5 s; try again."
-    if means_damage(error):
+    if any(sign in text for sign in _DAMAGE):
         return _SET_ASIDE
     if "readonly" in text or "Read-only" in text:
         return "The file or its disk may only be read: check its permissions, or choose another with [paths] root."

@@ -107,6 +107,11 @@ async def migrate(connection: aiosqlite.Connection, path: Path, clock: Clock) ->
         raise
 
 
+async def require_known_version(connection: aiosqlite.Connection, path: Path) -> None:
+    """Raise HistoryTooNew before anything is written into a newer program's database."""
+    require_known(await _version(connection), path)
+
+
 def require_known(version: int, path: Path) -> None:
     """Raise HistoryTooNew for a version that this program does not know."""
     if version > len(MIGRATIONS):

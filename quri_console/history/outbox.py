@@ -279,6 +279,15 @@ class Outbox:
         )
         return tuple(Message(*row) for row in rows)
 
+    async def not_taken(self, key: str) -> tuple[Message, ...]:
+        """What became of the message with that key, of every channel that has not taken it."""
+        rows = await self._access.rows(
+            "SELECT id, channel, state, attempts, created_ns, settled_ns, document, error FROM outbox "
+            "WHERE key = ? AND state <> 'delivered' ORDER BY id",
+            (key,),
+        )
+        return tuple(Message(*row) for row in rows)
+
     async def prune(self, *, before_ns: int) -> int:
         """Forget what was settled before `before_ns`; returns how many. The same key may then be put in again."""
         async with self._access.transaction() as connection:

@@ -37,12 +37,12 @@ class Recovered:
 
     @property
     def notice(self) -> str:
-        """One sentence for the operator."""
-        kept = ", ".join(f"{count:,} {table}" for table, count in self.carried_over.items() if count) or "nothing"
-        gone = f"; not all of {', '.join(self.unreadable)} could be read" if self.unreadable else ""
+        """One sentence for the operator; where the damaged file is stands before what is missing."""
+        kept = ", ".join(f"{count:,} {table}" for table, count in self.carried_over.items() if count)
+        gone = f"; not all of {', '.join(self.unreadable)} could be read" if kept and self.unreadable else ""
         return (
-            f"the history was damaged ({self.problem}): a new one was started with {kept}{gone}; "
-            f"the old one is {self.set_aside}"
+            f"the history was damaged ({self.problem}) and is set aside as {self.set_aside}: "
+            f"a new one was started with {kept or 'nothing'}{gone}"
         )
 
 

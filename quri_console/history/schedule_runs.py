@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.history.access import Access
-from quri_console.history.samples import SQLITE_MAX_INTEGER
 from quri_console.units import DAY_SECONDS
 
 SCHEMA = """
@@ -100,11 +99,14 @@ class ScheduleRuns:
         )
         return tuple(ScheduleRun(*row) for row in rows)
 
-    async def between(self, network: str, since_ns: int, until_ns: int = SQLITE_MAX_INTEGER) -> tuple[ScheduleRun, ...]:
-        """All runs that were begun or skipped from `since_ns` on and before `until_ns`, oldest first."""
+    async def within(self, network: str, since_ns: int, until_ns: int) -> tuple[ScheduleRun, ...]:
+        """What was noted from `since_ns` up to `until_ns`, `known` too, and runs begun before that had no end by then.
+
+        In the order of slots and attempts.
+        """
         rows = await self._access.rows(
-            f"SELECT {_COLUMNS} FROM schedule_runs WHERE network = ? AND at_ns >= ? AND at_ns < ? "  # noqa: S608
-            "AND outcome <> 'known' ORDER BY at_ns, schedule, slot_ns, attempt",
+            f"SELECT {_COLUMNS} FROM schedule_runs WHERE network = ?1 AND at_ns <= ?3 "  # noqa: S608
+            "AND (at_ns >= ?2 OR ended_ns >= ?2 OR ended_ns IS NULL) ORDER BY slot_ns, attempt, schedule",
             (network, since_ns, until_ns),
         )
         return tuple(ScheduleRun(*row) for row in rows)

@@ -24,6 +24,10 @@ class ScheduleView:
     runs: tuple[ScheduleRun, ...]
     obstacles: tuple[str, ...]
     """Why the next run will not be begun as things are."""
+    spent_cycles: int = 0
+    """What the runs of all schedules have cost on this day (UTC)."""
+    most_cycles: int | None = None
+    """What they may cost in a day; None for a job that costs none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,25 @@ class SchedulesView:
     """What the runs of this day (UTC) have cost."""
     most_cycles: int
     remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulePast:
+    """One schedule in a period, as the history tells it; times in nanoseconds since 1970."""
+
+    name: str
+    job: str
+    """Empty for a schedule that the configuration has no more."""
+    cron: str
+    state: Literal["on", "off", "gone"]
+    slack_ns: int
+    """So much later than its slot a run may begin: its jitter, and what still counts as on time."""
+    slots_ns: tuple[int, ...] | None
+    """The slots while somebody looked after them, from a slack before the period to its end; None: nobody ever did."""
+    runs: tuple[ScheduleRun, ...]
+    """What was begun or ended in the period, and shortly before it, by slot; without `known` notes."""
+    last: ScheduleRun | None
+    """The newest run, whenever it was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import asyncio
 from typing import Any
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from quri_console.localnet.pieces import PiecesResponse
@@ -41,9 +41,26 @@ class Connections:
 
         return Registered
 
+    def cutting(self, application: ASGIApp) -> ASGIApp:
+        """The application, whose requests lose their connection when they are cancelled, as the server's end does.
+
+        uvicorn takes a cancelled request for a failed one: it prints a traceback and answers 500.
+        """
+
+        async def served(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await application(scope, receive, send)
+            except asyncio.CancelledError:
+                self.cut(scope, after_sending=False)
+                await _disconnected(receive)
+
+        return served
+
     def cut(self, scope: Scope, *, after_sending: bool) -> None:
         """Close the connection of a request: at once, or once what was written has left."""
-        transport = self._transports[tuple(scope["client"])]
+        transport = self._transports.get(tuple(scope["client"]))
+        if transport is None:  # the client was quicker
+            return
         if after_sending:
             transport.close()
         else:

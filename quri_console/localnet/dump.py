@@ -30,6 +30,7 @@ def save(network: Network, folder: Path) -> None:
         network.subnet.accounts.settle(canister)
     document = {
         "next_number": network.subnet.next_number,
+        "deleted": sorted(network.subnet.deleted),
         "canisters": [record_of(canister, blobs.put) for canister in network.subnet.canisters.values()],
     }
     body = json.dumps(document, indent=1, default=_hex).encode()
@@ -49,6 +50,7 @@ def load(network: Network, folder: Path) -> bool:
     document = _document(path)
     blobs = BlobFolder(folder / BLOB_FOLDER)
     network.subnet.next_number = document["next_number"]
+    network.subnet.deleted.update(document.get("deleted", ()))
     for record in document["canisters"]:
         canister = canister_from(record, blobs.get, network.subnet)
         network.subnet.canisters[canister.id] = canister

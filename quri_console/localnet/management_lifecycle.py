@@ -146,6 +146,7 @@ async def delete_canister(call: Invocation) -> Reply:
             raise words.not_stopped(canister.id)
         call.executor.timers.disarm(canister)
         call.subnet.canisters.pop(canister.id, None)
+        call.subnet.deleted.add(canister.id)
         call.subnet.state_version += 1
     return EMPTY_REPLY
 

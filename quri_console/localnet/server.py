@@ -150,7 +150,7 @@ def listen(port: int) -> socket.socket:
 
 def _configuration(interface: HttpInterface, connections: Connections) -> uvicorn.Config:
     return uvicorn.Config(
-        interface.application(),
+        connections.cutting(interface.application()),
         http=connections.protocol_class(),
         ws="none",
         lifespan="off",
@@ -191,8 +191,11 @@ class _Uvicorn(uvicorn.Server):
             connection.shutdown()
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks, timeout=SHUTDOWN_SECONDS)
-        for task in self.server_state.tasks:
+        late = list(self.server_state.tasks)
+        for task in late:
             task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=SHUTDOWN_SECONDS)
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         await asyncio.sleep(0)

@@ -25,6 +25,7 @@ from quri_console.localnet.configuration import (
     write_private,
 )
 from quri_console.localnet.network import Network
+from quri_console.localnet.orders import Orders
 from quri_console.localnet.server import LocalnetServer, ServerOptions
 from quri_console.localnet.signing import SEED_BYTES, NetworkKeys
 
@@ -57,6 +58,8 @@ class Announcement:
     controller_pem: Path
     controller: bytes
     canisters: tuple[ConfiguredCanister, ...]
+    orders: Orders
+    """What whoever runs it may order of it."""
 
 
 @asynccontextmanager
@@ -83,7 +86,13 @@ async def standalone(options: StandaloneOptions, clock: Clock | None = None) -> 
             )
             config = write_configuration(folder, url=server.url, root_key=server.root_key, canisters=canisters)
             yield Announcement(
-                server.url, server.root_key, config, folder / CONTROLLER_FILE, controller.principal, tuple(canisters)
+                server.url,
+                server.root_key,
+                config,
+                folder / CONTROLLER_FILE,
+                controller.principal,
+                tuple(canisters),
+                Orders(network, server.faults),
             )
         if options.state is not None:
             canisters_folder = folder / CANISTERS_FOLDER

@@ -42,6 +42,8 @@ class Subnet:
         self.accounts = Accounts(self.prices, clock, self._run_dry)
         self.canisters: dict[bytes, Canister] = {}
         self.builtins: dict[bytes, Builtin] = {}
+        self.deleted: set[bytes] = set()
+        """Ids of canisters that are gone: they stay in the ranges of the subnet, and belong to nobody again."""
         self.next_number = FIRST_LOCAL_ID
         self.root_key = b""
         self.subnet_id = b""
@@ -85,9 +87,9 @@ class Subnet:
         return identifier
 
     def ranges(self) -> Sequence[tuple[bytes, bytes]]:
-        """Inclusive id ranges: the one new canisters get theirs from, and every hosted id outside it."""
+        """Inclusive id ranges: the one new canisters get theirs from, and every id outside it that is or was hosted."""
         local = (canister_id(FIRST_LOCAL_ID), canister_id(LAST_LOCAL_ID))
-        hosted = {*self.canisters, *self.builtins}
+        hosted = {*self.canisters, *self.builtins, *self.deleted}
         return sorted([local, *((item, item) for item in hosted if not local[0] <= item <= local[1])])
 
     def uninstall(self, canister: Canister, origin: dict[str, Any] | None) -> None:

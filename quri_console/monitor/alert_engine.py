@@ -35,7 +35,7 @@ PAYER = "payer:"
 """What the subject of a payer begins with."""
 
 # Judged by what lies on this machine: no sample is needed to know that they are over.
-_LOCAL: frozenset[Rule] = frozenset({"backup-overdue", "channel-dead"})
+_LOCAL: frozenset[Rule] = frozenset({"backup-overdue", "channel-dead", "schedule-late"})
 
 Measures = Mapping[str, Mapping[Rule, float]]
 

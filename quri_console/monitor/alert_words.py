@@ -52,6 +52,7 @@ ACTIONS: dict[Rule, str] = {
     "burn-anomaly": _BURN,
     "payer-low": _DOCTOR,
     "channel-dead": _DOCTOR,
+    "schedule-late": f"{_PROGRAM} schedule list",
 }
 
 

@@ -41,11 +41,17 @@ EXPECTED_WINDOW_SECONDS = 14 * DAY_SECONDS
 ALERT_WINDOWS_SECONDS: tuple[int, ...] = (DAY_SECONDS * 3 // 2, 4 * DAY_SECONDS, EXPECTED_WINDOW_SECONDS)
 # A burst in the only hour that was seen of a window must not stand for the whole window.
 _MIN_WINDOW_SHARE = 4
+# Until the first window counts, what was not seen yet of it is taken to have burnt what the network states: the bill
+# of one backup in the first minutes must not stand for a day.
+_FULL_SECONDS = ALERT_WINDOWS_SECONDS[0] / _MIN_WINDOW_SHARE
 
 
 @dataclass(frozen=True, slots=True)
 class WindowBurn:
-    """Observed burn over one window that ends now; `per_day` in cycles, None when too little of it was observed."""
+    """Burn over one window that ends now; `per_day` in cycles, None when too little of it was observed.
+
+    In the first nine hours of a history, the longest window's burn leans on the idle burn.
+    """
 
     window_seconds: int
     per_day: float | None
@@ -81,10 +87,10 @@ def estimate_burn(
 ) -> BurnEstimate | None:
     """The burn of one canister from its last 14 days; None when neither a burn nor the idle burn is known."""
     timeline = past if isinstance(past, Timeline) else Timeline(past)
-    windows = tuple(_window(timeline, now_ns, seconds) for seconds in ALERT_WINDOWS_SECONDS)
+    floor = idle_burn_per_day
+    windows = tuple(_window(timeline, now_ns, seconds, floor) for seconds in ALERT_WINDOWS_SECONDS)
     expected = windows[-1]
     rates = [window.per_day for window in windows if window.per_day is not None]
-    floor = idle_burn_per_day
     if not rates:
         return None if floor is None else BurnEstimate(float(floor), float(floor), True, 0.0, windows)
     # the longest window holds what the others hold
@@ -98,10 +104,15 @@ def estimate_burn(
     )
 
 
-def _window(timeline: Timeline, now_ns: int, seconds: int) -> WindowBurn:
+def _window(timeline: Timeline, now_ns: int, seconds: int, idle_per_day: int | None) -> WindowBurn:
     observed = timeline.between(whole_hour(now_ns - seconds * (DAY_NS // DAY_SECONDS)))
-    enough = seconds == EXPECTED_WINDOW_SECONDS or observed.seconds * _MIN_WINDOW_SHARE >= seconds
-    return WindowBurn(seconds, observed.per_day if enough else None, observed.seconds)
+    per_day = observed.per_day
+    if seconds != EXPECTED_WINDOW_SECONDS and observed.seconds * _MIN_WINDOW_SHARE < seconds:
+        per_day = None
+    elif per_day is not None and idle_per_day is not None:
+        seen = min(observed.seconds / _FULL_SECONDS, 1.0)
+        per_day = per_day * seen + min(idle_per_day, per_day) * (1.0 - seen)
+    return WindowBurn(seconds, per_day, observed.seconds)
 
 
 def effective_freezing_limit(freezing_limit: int, reserved_cycles: int | None) -> int:

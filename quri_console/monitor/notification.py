@@ -7,7 +7,7 @@ from typing import Literal
 
 from quri_console.monitor.rules import HealthLevel
 
-NotificationStatus = Literal["firing", "resolved", "test", "internal"]
+NotificationStatus = Literal["firing", "resolved", "test", "internal", "report"]
 
 
 @dataclass(frozen=True, slots=True)

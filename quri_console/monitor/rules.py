@@ -37,6 +37,7 @@ Rule = Literal[
     "burn-anomaly",
     "payer-low",
     "channel-dead",
+    "schedule-late",
 ]
 
 NO_DATA: frozenset[Rule] = frozenset({"never-seen", "stale", "unreachable", "untrusted", "rejected", "not-authorised"})

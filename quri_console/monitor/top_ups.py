@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from quri_console.history.differences import lag_cycles
 from quri_console.monitor.windows import DAY_NS, Segment, Timeline
 
 
@@ -24,10 +25,11 @@ def find_top_ups(segments: Iterable[Segment], *, idle_burn_per_day: int | None =
     on rollups several top-ups of one bucket are one.
     """
     past = sorted(segments, key=lambda segment: segment.end_ns)
-    if not any(segment.top_up_cycles for segment in past):
+    risen = [segment for segment in past if segment.top_up_cycles > lag_cycles(idle_burn_per_day)]
+    if not risen:
         return ()
     timeline = Timeline(past)
-    return tuple(_top_up(segment, timeline, idle_burn_per_day or 0) for segment in past if segment.top_up_cycles > 0)
+    return tuple(_top_up(segment, timeline, idle_burn_per_day or 0) for segment in risen)
 
 
 def _top_up(segment: Segment, timeline: Timeline, idle_burn_per_day: int) -> TopUp:

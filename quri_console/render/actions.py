@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,11 +21,13 @@ class ActionContext:
     operation_running: bool = False
     backups: int = 0
     backup_chosen: bool = False
+    copy_chosen: bool = False
     alert_chosen: bool = False
     lockdown: bool = False
     operation_chosen: bool = False
     chosen_runs: bool = False
     can_resume: bool = False
+    can_resolve: bool = False
     can_roll_back: bool = False
 
 
@@ -69,12 +72,14 @@ def _needs_copy(context: ActionContext) -> str | None:
     return _needs_selection(context) or ("this canister has no backup yet" if context.backups == 0 else None)
 
 
-def _needs_restore_point(context: ActionContext) -> str | None:
-    return _needs_change(context) or ("this canister has no backup yet" if context.backups == 0 else None)
-
-
 def _needs_backup(context: ActionContext) -> str | None:
     return None if context.backup_chosen else "no backup is chosen"
+
+
+def _needs_chosen_copy(context: ActionContext) -> str | None:
+    return _needs_backup(context) or (
+        None if context.copy_chosen else "no canister with a state is chosen; Enter opens the set"
+    )
 
 
 def _needs_own_backup(context: ActionContext) -> str | None:
@@ -95,6 +100,12 @@ def _needs_interrupted(context: ActionContext) -> str | None:
     if context.read_only:
         return "this console is read-only"
     return _needs_operation(context) or (None if context.can_resume else "there is nothing to go on with")
+
+
+def _needs_open(context: ActionContext) -> str | None:
+    if context.read_only:
+        return "this console is read-only"
+    return _needs_operation(context) or (None if context.can_resolve else "nothing of it is left to be ended")
 
 
 def _needs_way_back(context: ActionContext) -> str | None:
@@ -145,7 +156,8 @@ ACTIONS = (
         "Restore",
         "Plan a restore of the selected canister, look at it, and carry it out after typed confirmation.",
         changes="module and memory are replaced by the backup's; a safety snapshot is the way back",
-        disabled=_needs_restore_point,
+        # also without a backup: starting, topping up and snapshots on chain need none
+        disabled=_needs_change,
         command="quri-console restore",
         scopes=frozenset({FLEET, BACKUPS, ALERTS}),
     ),
@@ -232,20 +244,6 @@ ACTIONS = (
         disabled=_needs_selection,
         scopes=frozenset({FLEET}),
     ),
-    Action(
-        "read_detail(1)",
-        "right_square_bracket",
-        "Read on",
-        "Further down in what is said of the canister.",
-        scopes=frozenset({FLEET}),
-    ),
-    Action(
-        "read_detail(-1)",
-        "left_square_bracket",
-        "Read back",
-        "Further up in what is said of the canister.",
-        scopes=frozenset({FLEET}),
-    ),
     Action("fleet_all", "escape", "Show all", "End the filter, take the marks away.", scopes=frozenset({FLEET})),
     Action(
         "poll_now",
@@ -258,7 +256,7 @@ ACTIONS = (
         "open_set",
         "enter",
         "Open",
-        "Show the canisters of a backup, or hide them.",
+        "Show the canisters of a backup, or the parts of a canister's copy, or hide them.",
         disabled=_needs_backup,
         scopes=frozenset({BACKUPS}),
     ),
@@ -303,9 +301,18 @@ ACTIONS = (
         "archive",
         "w",
         "Archive",
-        "Seal the backup into one portable file in the working folder.",
+        "Seal the backup into one portable file, in a folder that is asked for.",
         disabled=_needs_backup,
         command="quri-console archive",
+        scopes=frozenset({BACKUPS}),
+    ),
+    Action(
+        "export_copy",
+        "e",
+        "Export",
+        "Write the canister's copy as a snapshot directory, which icp and dfx upload.",
+        disabled=_needs_chosen_copy,
+        command="quri-console export",
         scopes=frozenset({BACKUPS}),
     ),
     Action(
@@ -401,6 +408,16 @@ ACTIONS = (
         command="quri-console rollback",
         scopes=frozenset({ACTIVITY}),
     ),
+    Action(
+        "resolve_operation",
+        "X",
+        "Resolved",
+        "Mark an interrupted operation resolved, without going on with it or rolling it back, and say why.",
+        changes="what it left stopped is started, unless you leave it so; nothing is undone",
+        disabled=_needs_open,
+        command="quri-console operations resolve",
+        scopes=frozenset({ACTIVITY}),
+    ),
     Action("pane('steps')", "s", "Steps", "Every effect of the operation.", scopes=frozenset({ACTIVITY})),
     Action("pane('log')", "l", "Log", "What the operation's process wrote.", scopes=frozenset({ACTIVITY})),
     Action(
@@ -417,6 +434,14 @@ ACTIONS = (
         "Bundle",
         "Write what helps somebody else to understand what went wrong into one file, without secrets.",
         command="quri-console doctor",
+        scopes=frozenset({ACTIVITY}),
+    ),
+    Action(
+        "service_log",
+        "v",
+        "Service",
+        "What watch, consoles, schedules and runners did: their log, followed, with a search.",
+        command="quri-console service-logs",
         scopes=frozenset({ACTIVITY}),
     ),
     Action("pane('messages')", "m", "Messages", "What was sent where, and arrived.", scopes=frozenset({ACTIVITY})),
@@ -462,15 +487,43 @@ ACTIONS = (
     Action("read(1)", "right", "Later", "Read the values of a later moment.", scopes=frozenset({CYCLES})),
     Action("read(-10)", "H,shift+left", "Back", "Read ten columns earlier.", scopes=frozenset({CYCLES})),
     Action("read(10)", "L,shift+right", "On", "Read ten columns later.", scopes=frozenset({CYCLES})),
+    Action(
+        "read_detail(1)",
+        "right_square_bracket",
+        "Read on",
+        "Further down in what is said of what is chosen.",
+        scopes=frozenset({FLEET, BACKUPS, ALERTS, ACTIVITY}),
+    ),
+    Action(
+        "read_detail(-1)",
+        "left_square_bracket",
+        "Read back",
+        "Further up in what is said of what is chosen.",
+        scopes=frozenset({FLEET, BACKUPS, ALERTS, ACTIVITY}),
+    ),
     Action("view('fleet')", "1", "Fleet", "Every canister in one table.", command="quri-console status"),
     Action("view('cycles')", "2", "Cycles", "Balances, burn and forecasts over time.", command="quri-console history"),
     Action("view('backups')", "3", "Backups", "What is stored, and comparing it.", command="quri-console list"),
     Action("view('alerts')", "4", "Alerts", "What fires, and who cares for it.", command="quri-console alerts"),
     Action("view('activity')", "5", "Activity", "Operations, messages, audit.", command="quri-console operations"),
     Action("palette", "colon,ctrl+p", "Palette", "Find an action or a canister by its name."),
+    Action(
+        "runbook",
+        "K,f1",
+        "Runbook",
+        "What to do: the page that fits the chosen alert or canister, or the list of pages.",
+        command="quri-console docs",
+    ),
+    Action("close_notice", "N", "Unnotice", "Close what stands in the corner at once; so does Esc, and it is kept."),
     Action("notices", "n", "Notices", "Everything that was said in the corner of the screen, again."),
     Action("pause", "z", "Pause", "Keep the picture still; samples are taken all the same."),
     Action("copy", "c", "Copy", "Copy what the view shows, and say how it was copied."),
+    Action(
+        "network",
+        "at",
+        "Network",
+        "Choose another network of the configuration; the console opens anew on it (--network at its start).",
+    ),
     Action("theme", "T", "Theme", "Choose other colours from a list."),
     Action("mouse", "M", "Mouse", "Take the mouse, or leave it to the terminal, whose selection then works."),
     Action("repaint", "ctrl+l", "Repaint", "Draw the whole screen again, when something else wrote on it."),
@@ -508,13 +561,21 @@ _KEY_LABELS = {
     "right_square_bracket": "]",
     "left": "←",
     "right": "→",
+    "at": "@",
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
+    "down": "↓",
+    "up": "↑",
 }
 
 
 def key_label(key: str) -> str:
-    """A key name as people write it: `?`, `Enter`, `b`."""
+    """A key name as people write it: `?`, `Enter`, `b`, `Ctrl-P`, `F1`."""
     first = key.split(",", maxsplit=1)[0]
-    return _KEY_LABELS.get(first, first)
+    held, plus, name = first.rpartition("+")
+    if plus:
+        return f"{held.capitalize()}-{_KEY_LABELS.get(name, name.upper())}"
+    return _KEY_LABELS.get(first, first.upper() if re.fullmatch(r"f\d+", first) else first)
 
 
 def full_help(entry: Action) -> str:

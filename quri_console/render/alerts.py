@@ -9,6 +9,7 @@ from typing import Any
 from quri_console.clock import NANOSECONDS_PER_SECOND, utc_datetime
 from quri_console.history.alerts import AlertEvent, AlertRow, Mute
 from quri_console.render.escape import escape
+from quri_console.render.zone import minute_text, moment_text, retold
 from quri_console.units import format_duration
 
 HEADINGS = ("state", "level", "what", "rule", "since", "summary")
@@ -34,7 +35,7 @@ def alert_rows(
             (escape(names.get(row.subject, row.subject)), "plain"),
             (escape(row.rule), "plain"),
             (age, "muted"),
-            (escape(summary_of(row)), "plain"),
+            (escape(retold(summary_of(row))), "plain"),
         )
 
 
@@ -50,14 +51,14 @@ def summary_of(row: AlertRow) -> str:
 def event_line(event: AlertEvent, names: Mapping[str, str]) -> str:
     """One line of the past."""
     name = escape(names.get(event.subject, event.subject))
-    time = f"{utc_datetime(event.at_ns):%Y-%m-%d %H:%M:%S}Z"
-    return f"{time} {name} {escape(event.rule)} {event.state}: {escape(event.text)}"
+    time = moment_text(event.at_ns)
+    return f"{time} {name} {escape(event.rule)} {event.state}: {escape(retold(event.text))}"
 
 
 def mute_line(mute: Mute, names: Mapping[str, str]) -> str:
     """Who silenced or acknowledged what, until when, and why."""
     kind = "acknowledged" if mute.kind == "ack" else "silenced"
-    until = "until taken back" if mute.until_ns is None else f"until {utc_datetime(mute.until_ns):%Y-%m-%d %H:%M}Z"
+    until = "until taken back" if mute.until_ns is None else f"until {minute_text(mute.until_ns)}"
     rule = "" if mute.rule == "*" else f" {escape(mute.rule)}"
     note = f": {escape(mute.note)}" if mute.note else ""
     what = "everything" if mute.subject == "*" else escape(names.get(mute.subject, mute.subject))

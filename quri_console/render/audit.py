@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from quri_console.render.escape import escape
 from quri_console.render.spans import Line, Span
+from quri_console.render.zone import datetime_text
+from quri_console.units import format_cycles
 
 if TYPE_CHECKING:
     from quri_console.effects.audit_check import AuditCheck
 
-HEADINGS = ("SEQ", "TIME (UTC)", "BY", "WHAT", "ABOUT")
-TIME_LENGTH = len("2025-01-24T02:00:00")
+HEADINGS = ("SEQ", "TIME", "BY", "WHAT", "ABOUT")
+LONGEST_CELL, LONGEST_TEXT = 200, 4000
+"""Characters; `--json` has all of it."""
 _ROLES = {"refused": "status-warning", "lockdown on": "status-warning"}
 
 
@@ -30,11 +34,19 @@ def audit_lines(events: Iterable[Mapping[str, Any]]) -> tuple[Line, ...]:
 
 
 def _row(event: Mapping[str, Any]) -> tuple[str, ...]:
-    time = str(event.get("ts", ""))[:TIME_LENGTH].replace("T", " ")
+    time = _time(str(event.get("ts", "")))
     what = " ".join(filter(None, (str(event.get("action", "")), str(_parameters(event).get("effect", "")))))
     about = " ".join(filter(None, (str(event.get("kind", "")), str(event.get("target", "")))))
     cells = (event.get("seq", "?"), time, _by(event), what, about)
-    return tuple(escape(str(cell)) for cell in cells)
+    return tuple(escape(str(cell), limit=LONGEST_CELL) for cell in cells)
+
+
+def _time(written: str) -> str:
+    """When it was; what is no moment, as it was written."""
+    try:
+        return datetime_text(datetime.fromisoformat(written))
+    except (ValueError, OverflowError):
+        return written
 
 
 def _by(event: Mapping[str, Any]) -> str:
@@ -61,10 +73,21 @@ def _more(event: Mapping[str, Any]) -> list[str]:
         ("reason", event.get("reason")),
         ("result", event.get("result")),
         ("plan", str(event.get("plan_hash", ""))[:16]),
-        ("cycles", json.dumps(cycles, sort_keys=True) if cycles else None),
+        ("cycles", _cycles_words(cycles) if cycles else None),
         ("cut off before it", f"{event['torn_bytes']} bytes of a torn line" if "torn_bytes" in event else None),
     ]
-    return [f"{name}: {escape(str(text))}" for name, text in texts if text]
+    return [f"{name}: {escape(str(text), limit=LONGEST_TEXT)}" for name, text in texts if text]
+
+
+def _cycles_words(cycles: object) -> str:
+    """The balance before and after, as far as both are numbers; of anything else what was written."""
+    if isinstance(cycles, Mapping) and set(cycles) <= {"before", "after"} and all(map(_is_number, cycles.values())):
+        return ", ".join(f"{format_cycles(int(cycles[name]))} {name}" for name in ("before", "after") if name in cycles)
+    return json.dumps(cycles, sort_keys=True)
+
+
+def _is_number(value: object) -> bool:
+    return str(value).isascii() and str(value).isdigit() and len(str(value)) < 40
 
 
 def _aligned(cells: tuple[str, ...], widths: list[int]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from quri_console.render.escape import escape
 from quri_console.render.setting_words import is_default_setting, setting_words
 from quri_console.render.spans import Line, Span, plain
+from quri_console.render.zone import datetime_text
 from quri_console.units import format_bytes, format_cycles
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from quri_console.ic.management.types import CanisterSettings, CanisterStatus, SnapshotMetadata
     from quri_console.repository.marks import Standing
 
-_TIME = "%Y-%m-%d %H:%M:%S UTC"
 _LABELLED = "  "
 _LABEL_WIDTH = 25
 _MODE_WORDS = {
@@ -41,7 +41,7 @@ def backup_lines(look: BackupLook, *, every: bool = False) -> Iterator[Line]:
     """
     manifest = look.backup.manifest
     yield (Span(f"{manifest.name}  {state_word(manifest)}", "heading"),)
-    yield _line("taken", manifest.taken_at.strftime(_TIME))
+    yield _line("taken", datetime_text(manifest.taken_at))
     yield _line("network", f"{manifest.network.name} (root key SHA-256 {manifest.network.root_key_hash.hex()[:16]}…)")
     yield _line("written by", manifest.tool)
     if manifest.operation:
@@ -93,26 +93,26 @@ def _window(group: GroupWindow) -> str:
     if group.stopped_at is None or group.started_at is None:
         return "one cut"
     seconds = (group.started_at - group.stopped_at).total_seconds()
-    return f"one cut: all stood still from {group.stopped_at.strftime(_TIME)} on for {seconds:.1f} s"
+    return f"one cut: all stood still from {datetime_text(group.stopped_at)} on for {seconds:.1f} s"
 
 
 def _marks(stands: Standing, forgotten_at: datetime | None) -> Iterator[tuple[str, str]]:
     if stands.verified_at is not None:
-        yield "verified", stands.verified_at.strftime(_TIME)
+        yield "verified", datetime_text(stands.verified_at)
     if stands.damaged_at is not None:
-        yield "found damaged", f"{stands.damaged_at.strftime(_TIME)}; `quri-console verify` names the places"
+        yield "found damaged", f"{datetime_text(stands.damaged_at)}; `quri-console verify` names the places"
     if stands.rehearsed_at is not None:
         verdict = "" if stands.rehearsal is None else f": {stands.rehearsal}"
-        yield "rehearsed", f"{stands.rehearsed_at.strftime(_TIME)}{verdict}"
+        yield "rehearsed", f"{datetime_text(stands.rehearsed_at)}{verdict}"
         for one in stands.rehearsed:
             yield f"rehearsed {one.name}", f"{one.verdict}: {one.reason}" if one.reason else one.verdict
     if stands.pinned:
-        until = "for good" if stands.pinned_until is None else f"until {stands.pinned_until.strftime(_TIME)}"
+        until = "for good" if stands.pinned_until is None else f"until {datetime_text(stands.pinned_until)}"
         yield "pinned", f"{until}: {stands.pin_reason}" if stands.pin_reason else until
     if stands.held:
         yield "held", stands.hold_reason or "no reason was given"
     if forgotten_at is not None:
-        yield "forgotten", f"{forgotten_at.strftime(_TIME)}; `prune` deletes it in the end"
+        yield "forgotten", f"{datetime_text(forgotten_at)}; `prune` deletes it in the end"
 
 
 def _canister_lines(look: CanisterLook, *, every: bool) -> Iterator[Line]:
@@ -133,7 +133,7 @@ def _canister_lines(look: CanisterLook, *, every: bool) -> Iterator[Line]:
 
 
 def _entry(entry: ManifestCanister) -> Iterator[tuple[str, str]]:
-    yield "taken", f"{entry.taken_at.strftime(_TIME)}, {_MODE_WORDS[entry.mode]}"
+    yield "taken", f"{datetime_text(entry.taken_at)}, {_MODE_WORDS[entry.mode]}"
     if entry.group:
         yield "group", entry.group
     if entry.subnet is not None:

@@ -19,6 +19,7 @@ from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.render.ages import short_age
 from quri_console.render.escape import escape
 from quri_console.render.spans import Line, Span
+from quri_console.render.zone import datetime_text, retold
 from quri_console.units import format_bytes
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ _GAP = 2
 _NARROWEST_CELL = 16
 _UNKNOWN = "–"
 _SHOWN_NAMES = 6
+IMPORTED_MODES = ("imported", "legacy")
+"""How canisters come into a set that this program did not copy itself."""
 _REHEARSAL_WORDS: dict[str | None, str] = {
     "partly passed": "partly rehearsed",
     "failed": "rehearsal failed",
@@ -121,6 +124,7 @@ def marks_of(backup: BackupSummary) -> Iterator[str]:
         "pinned": stands.pinned,
         "held": stands.held,
         "forgotten": backup.forgotten_at is not None,
+        **{mode: any(one.mode == mode for one in backup.canisters) for mode in IMPORTED_MODES},
         "without state": bool(backup.canisters) and not any(one.has_state for one in backup.canisters),
     }
     return (word for word, holds in words.items() if holds)
@@ -136,9 +140,9 @@ def notes_on(repository: RepositorySummary, shown: Sequence[BackupSummary]) -> I
     """What is said below the rows: damage, what is unfinished, what is hidden, and the room that all of it takes."""
     for backup in shown:
         if backup.damage is not None:
-            yield (Span(f"{backup.name} is damaged: {escape(backup.damage)}", "status-critical"),)
+            yield (Span(f"{backup.name} is damaged: {escape(retold(backup.damage))}", "status-critical"),)
         elif backup.standing.damaged_at is not None:
-            found = f"{backup.standing.damaged_at:%Y-%m-%d %H:%M} UTC"
+            found = datetime_text(backup.standing.damaged_at, seconds=False)
             text = f"{backup.name} was found damaged on {found}: `quri-console verify {backup.name}` names the places."
             yield (Span(text, "status-critical"),)
     for left in repository.unfinished:

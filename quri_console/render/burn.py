@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from quri_console.clock import utc_datetime
 from quri_console.monitor.forecast import Forecast
 from quri_console.render.escape import escape
+from quri_console.render.zone import minute_text
 from quri_console.units import format_cycles, format_duration
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def burn_sentences(burn: CanisterBurn) -> Iterator[str]:
     if burn.anomaly:
         yield f"unusual: {escape(burn.anomaly)}"
     for top_up in burn.top_ups:
-        yield f"topped up by ≈ {format_cycles(top_up.cycles)} before {utc_datetime(top_up.at_ns):%Y-%m-%d %H:%M}Z"
+        yield f"topped up by ≈ {format_cycles(top_up.cycles)} before {minute_text(top_up.at_ns)}"
 
 
 def burn_document(burns: Iterable[CanisterBurn]) -> list[dict[str, Any]]:

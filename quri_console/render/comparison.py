@@ -18,7 +18,7 @@ from quri_console.render.fact_words import (
     side_text,
     timer_text,
 )
-from quri_console.render.page_strip import page_strip
+from quri_console.render.page_strip import page_rows, page_strip
 from quri_console.render.spans import Line, Span
 from quri_console.units import WASM_PAGE_BYTES, format_bytes, format_cycles
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 UP, DOWN, CHANGED = "delta-up", "delta-down", "delta-changed"
 LONGEST_LIST = 40
 LARGEST_RANGES = 3
+MAGNIFIED_ROWS = 200
 _NAME_CHARACTERS = 200
 _SIGNATURE_CHARACTERS = 600
 _LABEL_WIDTH = 18
@@ -44,6 +45,8 @@ class Wanted:
     parts: Collection[Part] = PARTS
     all_ranges: bool = False
     """Every changed range of memory, not only the largest."""
+    magnified: bool = False
+    """The changed parts of a memory with a cell for each page, instead of all of it in one line."""
     ascii_only: bool = False
 
 
@@ -224,12 +227,23 @@ def _blob(name: str, change: MemoryChange, wanted: Wanted) -> Iterator[Line]:
     yield _labelled(name, _amount(change), CHANGED if change.changed_bytes else "muted")
     if not change.changed_bytes:
         return
-    yield (Span(f"    {page_strip(change, ascii_only=wanted.ascii_only)}", CHANGED),)
+    if wanted.magnified:
+        yield from _magnified(change, ascii_only=wanted.ascii_only)
+    else:
+        yield (Span(f"    {page_strip(change, ascii_only=wanted.ascii_only)}", CHANGED),)
     ranges = change.changed if wanted.all_ranges else largest(change, LARGEST_RANGES)
     yield from (_range(part) for part in ranges)
     if len(ranges) < len(change.changed):
         rest = len(change.changed) - len(ranges)
         yield (Span(f"    and {rest:,} smaller {'range' if rest == 1 else 'ranges'}", "muted"),)
+
+
+def _magnified(change: MemoryChange, *, ascii_only: bool) -> Iterator[Line]:
+    rows = list(page_rows(change, MAGNIFIED_ROWS + 1, ascii_only=ascii_only))
+    for first, cells in rows[:MAGNIFIED_ROWS]:
+        yield (Span(f"  {first:>9,} ", "muted"), Span(cells, CHANGED))
+    if len(rows) > MAGNIFIED_ROWS:
+        yield (Span("    and more further up in memory; the ranges tell where", "muted"),)
 
 
 def _amount(change: MemoryChange) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quri_console.clock import NANOSECONDS_PER_SECOND, utc_datetime
-from quri_console.render.zone import zone_name
+from quri_console.render.zone import in_zone, zone_name
 from quri_console.units import DAY_SECONDS, HOUR_SECONDS
 
 if TYPE_CHECKING:
@@ -119,8 +119,7 @@ def ticks(window: Window) -> tuple[tuple[int, str], ...]:
 
 def shown_datetime(at_ns: int) -> datetime:
     """A moment in the zone that is shown."""
-    moment = utc_datetime(at_ns)
-    return moment if zone_name(at_ns) == "UTC" else moment.astimezone()
+    return in_zone(utc_datetime(at_ns))
 
 
 def _offset_ns(at_ns: int) -> int:

@@ -13,7 +13,7 @@ from quri_console.render.runway_words import runway_sentence
 from quri_console.render.spans import Line, Span
 from quri_console.render.spark import spark
 from quri_console.render.table import LONGEST_NAME, SPARK_SECONDS, health_role
-from quri_console.render.zone import moment_text
+from quri_console.render.zone import moment_text, retold
 from quri_console.units import format_bytes, format_duration
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MANY_SAMPLES = 120
 """From here on a day is drawn as a day; the longest spark line in cells, too."""
 LONGEST_REASON = 600
+MUCH = 2 * LONGEST_REASON
+"""As much of a reason as is looked at."""
 
 _LEVEL_WORDS = {"critical": "critical", "warning": "warning", "unknown": "unknown", "ok": "healthy"}
 
@@ -50,7 +52,8 @@ def detail_lines(
         (Span(_cycles_line(view, now_ns, width), "spark"),),
     ]
     lines += [
-        (Span(f"• {escape(reason, limit=LONGEST_REASON)}", health_role(level)),) for reason in view.health.reasons
+        (Span(f"• {escape(retold(reason[:MUCH], now_ns), limit=LONGEST_REASON)}", health_role(level)),)
+        for reason in view.health.reasons
     ]
     lines += _safety_lines(view, now_ns)
     lines.append((Span(_origin_sentence(view, now_ns), "stale" if is_old(view, now_ns) else "muted"),))
@@ -69,12 +72,19 @@ def _cycles_line(view: CanisterView, now_ns: int, width: int) -> str:
     if not points:
         return "cycles, 24 h: no samples yet"
     # a history of minutes drawn over a day would be one mark in an empty line
-    young = len(points) < MANY_SAMPLES
-    title = f"cycles, {len(points)} {'sample' if len(points) == 1 else 'samples'} " if young else "cycles, 24 h "
-    cells = min(width - len(title), len(points) if young else MANY_SAMPLES)
+    seconds = age_seconds(points[0][0], points[-1][0])
+    young = len(points) < MANY_SAMPLES or seconds < SPARK_SECONDS / 4
+    title = f"cycles, {_span_words(len(points), seconds) if young else '24 h'} "
+    cells = min(width - len(title), len(points), MANY_SAMPLES) if young else min(width - len(title), MANY_SAMPLES)
     return title + spark(
         points, cells, since_ns=points[0][0] if young else since_ns, until_ns=points[-1][0] if young else now_ns
     )
+
+
+def _span_words(samples: int, seconds: float) -> str:
+    if samples >= MANY_SAMPLES:
+        return format_duration(seconds - seconds % 60)
+    return "1 sample" if samples == 1 else f"{samples} samples"
 
 
 def _safety_lines(view: CanisterView, now_ns: int) -> Iterator[Line]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from quri_console.backup.comparison import NO_MODULE
-from quri_console.clock import utc_datetime
 from quri_console.render.escape import escape
+from quri_console.render.zone import datetime_text, moment_text
 from quri_console.units import format_bytes, format_cycles, format_duration
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from quri_console.backup.comparison import Pair, SettingValue, Side
 
 UNKNOWN = "–"
-_TIME = "%Y-%m-%d %H:%M:%S UTC"
 _HASH_CHARACTERS = 16
 _DATA_BYTES = 16
 _LATEST_YEAR_NS = 4_102_444_800_000_000_000  # 2100: later times are numbers that mean something else
@@ -87,7 +86,7 @@ def timer_text(timer: str | int | None) -> str:
         return UNKNOWN
     if isinstance(timer, str):
         return "not set" if timer == "inactive" else escape(timer)
-    return utc_datetime(timer).strftime(_TIME) if 0 <= timer < _LATEST_YEAR_NS else f"{timer} ns"
+    return moment_text(timer) if 0 <= timer < _LATEST_YEAR_NS else f"{timer} ns"
 
 
 def side_text(side: Side) -> str:
@@ -98,4 +97,4 @@ def side_text(side: Side) -> str:
 
 def time_text(moment: datetime | None) -> str:
     """A moment with its zone."""
-    return "at an unknown time" if moment is None else moment.strftime(_TIME)
+    return "at an unknown time" if moment is None else datetime_text(moment)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
-from quri_console.render.ages import NEVER, age_seconds, short_age, short_duration
+from quri_console.render.ages import NEVER, short_duration
 from quri_console.render.cycles_window import day_text
 from quri_console.render.escape import escape
-from quri_console.render.fleet_words import CHANGED, SHORT_HASH, cycles_change, is_old, module_changed, stepped_age
+from quri_console.render.fleet_look import FAR_HOURS, HOUR_NS, Look
+from quri_console.render.fleet_words import (
+    CHANGED,
+    SHORT_HASH,
+    cycles_change,
+    is_old,
+    module_changed,
+    readiness_is_old,
+)
 from quri_console.render.grid import UNKNOWN, Cell, Column, Row
 from quri_console.render.spark import spark
 from quri_console.render.table import (
@@ -26,7 +33,7 @@ from quri_console.render.table import (
     Role,
     cycles_text,
 )
-from quri_console.units import DAY_SECONDS, format_bytes
+from quri_console.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,29 +41,10 @@ if TYPE_CHECKING:
     from quri_console.monitor.fleet import CanisterView, FleetStatus
 
 _Number = TypeVar("_Number", int, float)
-FAR_HOURS = 100 * 365 * 24
-_HOUR_NS = 3600 * NANOSECONDS_PER_SECOND
-# cells that many canisters have: a thousand rows are made anew with every picture
+# cells that many canisters have
 _UNKNOWN, _BLANK, _NO_COPY = Cell(UNKNOWN, "muted"), Cell(""), Cell(NEVER, "status-warning", 0.0)
 _HEALTH_CELLS = {level: Cell(level, role, float(HEALTH_RANK[level])) for level, role in HEALTH_ROLES.items()}
 _ALERT_CELLS = {mark: Cell(mark, ALERT_ROLES.get(mark, "muted"), rank) for mark, rank in ALERT_RANK.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """When a picture is looked at that was made at `taken_ns`.
-
-    `exact_ages` for what is printed once; what stays on the screen shows ages in steps, and none while it is fresh.
-    """
-
-    now_ns: int
-    taken_ns: int
-    exact_ages: bool = True
-    ascii_only: bool = False
-
-    def age(self, at_ns: int | None) -> str:
-        """Time since a moment."""
-        return short_age(at_ns, self.now_ns) if self.exact_ages else stepped_age(at_ns, self.now_ns)
 
 
 def fleet_rows(
@@ -144,14 +132,12 @@ def _freeze_cell(view: CanisterView, look: Look, old: bool) -> Cell:
     left = view.runway_seconds
     if left is not None and left <= 0 and not old:
         return Cell("now", "status-critical", left)
-    return _value_cell(old, left, lambda seconds: _freeze_day(int(seconds // 3600), look.taken_ns // _HOUR_NS))
+    return _value_cell(old, left, lambda seconds: _freeze_day(look.freezing_hour(seconds), look.taken_hour))
 
 
 @lru_cache(maxsize=8192)
-def _freeze_day(hours: int, taken_hour: int) -> str:
-    if hours > FAR_HOURS:
-        return ">100 y"
-    return day_text((taken_hour + max(hours, 0)) * _HOUR_NS, taken_hour * _HOUR_NS)
+def _freeze_day(hour: int, taken_hour: int) -> str:
+    return day_text(hour * HOUR_NS, taken_hour * HOUR_NS) if hour - taken_hour <= FAR_HOURS else ">100 y"
 
 
 def _memory_cell(view: CanisterView, look: Look, old: bool) -> Cell:
@@ -194,8 +180,8 @@ def _copy_cell(taken_at_ns: int | None, look: Look) -> Cell:
 def _ready_cell(view: CanisterView, look: Look, old: bool) -> Cell:
     if view.ready is None or view.ready_at_ns is None:
         return _BLANK
-    long_ago = age_seconds(view.ready_at_ns, look.now_ns) > DAY_SECONDS
     role: Role = "status-ok" if view.ready else "status-critical"
+    long_ago = readiness_is_old(view, look.now_ns)
     return Cell("yes" if view.ready else "no", "stale" if long_ago else role, float(view.ready))
 
 
@@ -204,12 +190,10 @@ def _alert_cell(view: CanisterView, look: Look, old: bool) -> Cell:
 
 
 def _age_cell(view: CanisterView, look: Look, old: bool) -> Cell:
+    text, sort = look.seen(view, old)
     if view.sampled_at_ns is None:
-        return Cell(look.age(None), "muted")
-    sort = -age_seconds(view.sampled_at_ns, look.now_ns)
-    ahead = view.sampled_at_ns > look.now_ns
-    fresh = not (old or ahead or look.exact_ages)
-    return Cell("" if fresh else look.age(view.sampled_at_ns), "stale" if old else "plain", sort)
+        return Cell(text, "muted", sort)
+    return Cell(text, "stale" if old else "plain", sort)
 
 
 def _trend_cell(view: CanisterView, look: Look, old: bool) -> Cell:

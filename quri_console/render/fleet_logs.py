@@ -50,7 +50,8 @@ class KeptLog:
         record = next((record for row, _, record in self._lines if row.key == key), None)
         if record is None:
             return ()
-        return ((Span(f"{moment_text(record.timestamp_ns)}  ", "muted"), Span(_text(record, WHOLE_CHARACTERS))),)
+        # two lines: a long one begins at the left edge again when it wraps
+        return ((Span(moment_text(record.timestamp_ns), "muted"),), (Span(_text(record, WHOLE_CHARACTERS)),))
 
     def text(self, wanted: str = "") -> str:
         """All of it for copying."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from quri_console.render.cycles_events import SIGNS, event_words
@@ -37,7 +38,7 @@ def more_lines(view: CanisterView, facts: CanisterFacts | None, now_ns: int) -> 
     grouped = f", group {escape(view.group, limit=LONGEST_VALUE)}" if view.group else ""
     yield (Span("matters ", "muted"), Span(f"{view.criticality}{grouped}"))
     yield from _section("Controllers")
-    yield from ((Span(escape(controller)),) for controller in view.controllers)
+    yield from ((Span(escape(controller, limit=LONGEST_VALUE)),) for controller in view.controllers)
     if not view.controllers:
         yield (Span("not known", "muted"),)
     if facts is None:
@@ -52,6 +53,7 @@ def _section(title: str) -> Iterator[Line]:
     yield (Span(title, "title"),)
 
 
+@lru_cache(maxsize=8)
 def settings_words(document: str | None) -> tuple[tuple[str, str], ...]:
     """Names and values of a settings document, but for the controllers; what is not understood is shown as it is."""
     try:

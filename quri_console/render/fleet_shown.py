@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from quri_console.render.escape import escape
-from quri_console.render.fleet_cells import Look, rows_of
+from quri_console.render.fleet_kept import KeptRows
+from quri_console.render.fleet_look import Look
 from quri_console.render.grid import CELL_PADDING, LOWEST, Column, Row, sorted_rows
 from quri_console.render.spans import Line, Span
 from quri_console.render.table import COLUMNS, CRITICALITY_COLUMN, GROUP_COLUMN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from quri_console.monitor.fleet import CanisterView, FleetStatus
     from quri_console.render.filtering import FleetFilter
@@ -47,11 +48,17 @@ class FleetOrder:
         """The same column the other way round."""
         return replace(self, descending=not self.descending)
 
-    def next_grouping(self) -> FleetOrder:
-        """Grouped by the next thing."""
-        grouping = GROUPINGS[(GROUPINGS.index(self.grouping) + 1) % len(GROUPINGS)]
+    def next_grouping(self, *, groups: bool = True) -> FleetOrder:
+        """Grouped by the next thing; by groups only where there are any."""
+        known_groupings = [name for name in GROUPINGS if groups or name != "group"]
+        place = known_groupings.index(self.grouping) if self.grouping in known_groupings else -1
+        grouping = known_groupings[(place + 1) % len(known_groupings)]
         known = {column.key for column in columns_of(grouping)}
         return replace(self, grouping=grouping, sort=self.sort if self.sort in known else "")
+
+    def within(self, fleet: FleetStatus) -> FleetOrder:
+        """Without a grouping that the fleet does not have: nobody is in a group."""
+        return self if self.grouping != "group" or has_groups(fleet.canisters) else replace(self, grouping="")
 
     @property
     def sorted_by(self) -> tuple[str, bool] | None:
@@ -93,20 +100,33 @@ def fleet_shown(
     *,
     keep: str | None = None,
     width: int = UNLIMITED,
+    kept: KeptRows | None = None,
 ) -> FleetShown:
     """The rows that match, and that of the canister `keep` whatever it has become: the cursor stands on it.
 
-    Columns that cannot fit `width` cells are left out, unless it is sorted by them.
+    Columns that cannot fit `width` cells are left out, unless it is sorted by them. `kept` holds the rows of the
+    picture before.
     """
     matching = [view for view in fleet.canisters if wanted.shows(view, now_ns)]
     shown = matching
     if wanted.active and keep is not None and all(view.canister_id != keep for view in matching):
         ids = {view.canister_id for view in matching} | {keep}
         shown = [view for view in fleet.canisters if view.canister_id in ids]
+    order = order if not order.grouping or _tells_apart(shown, order.grouping) else replace(order, grouping="")
     columns = _may_fit(columns_of(order.grouping), width, order.sort)
-    rows = rows_of(shown, columns, Look(now_ns, fleet.taken_at_ns, exact_ages=False))
+    rows = (kept or KeptRows()).rows_of(shown, columns, Look(now_ns, fleet.taken_at_ns, exact_ages=False))
     hidden = _critical(fleet.canisters) - _critical(shown)
     return FleetShown(columns, _ordered(rows, columns, order), len(matching), len(fleet.canisters), hidden)
+
+
+def has_groups(views: Iterable[CanisterView]) -> bool:
+    """Whether any canister is in a configured group."""
+    return any(view.group for view in views)
+
+
+def _tells_apart(shown: Sequence[CanisterView], grouping: Grouping) -> bool:
+    """Whether a column of what it is grouped by would say anything."""
+    return grouping != "group" or not shown or has_groups(shown)
 
 
 def _may_fit(columns: tuple[Column, ...], width: int, sort: str) -> tuple[Column, ...]:
@@ -163,7 +183,8 @@ def order_line(
     if marked:
         spans.append(Span(f"{marked:,} marked", "title"))
     if order.grouping:
-        spans.append(Span(f"grouped by {order.grouping}", "muted"))
+        grouped = any(column.key == order.grouping for column in shown.columns)
+        spans.append(Span(f"grouped by {order.grouping}{'' if grouped else ': none of these is in one'}", "muted"))
     if order.sort and order.sort not in visible:
         title = next(column.title for column in shown.columns if column.key == order.sort)
         spans.append(Span(f"sorted by {title}, which has no room here", "muted"))

@@ -51,3 +51,9 @@ def module_changed(view: CanisterView, now_ns: int) -> bool:
     """Whether the module changed within a day."""
     changed = view.module_changed_at_ns
     return changed is not None and age_seconds(changed, now_ns) <= DAY_SECONDS
+
+
+def readiness_is_old(view: CanisterView, now_ns: int) -> bool:
+    """Whether it is more than a day since somebody asked if it could be restored."""
+    asked = view.ready_at_ns
+    return asked is not None and age_seconds(asked, now_ns) > DAY_SECONDS

@@ -53,12 +53,19 @@ class PlacedColumn:
 
 
 def place_columns(columns: Sequence[Column], rows: Sequence[Row], total_width: int) -> tuple[PlacedColumn, ...]:
-    """The columns that fit `total_width` cells, in their order; those of the highest priority number go first.
+    """The columns that fit `total_width` cells, in their order, each as wide as its widest cell."""
+    widths = [content_width(column, index, rows) for index, column in enumerate(columns)]
+    return place_measured(columns, widths, total_width)
 
-    Columns of priority 0 always stay: a name without its health would mislead. The first gets what is left of the
-    width when even they do not fit, because what identifies a row is the last to be cut.
+
+def place_measured(columns: Sequence[Column], widths: Sequence[int], total_width: int) -> tuple[PlacedColumn, ...]:
+    """The columns of these widths that fit, in their order; those of the highest priority number go first.
+
+    Columns of priority 0 always stay: a name without its health would mislead. When even they do not fit the widest
+    is cut, which mostly is the name.
     """
-    placed = [PlacedColumn(column, index, content_width(column, index, rows)) for index, column in enumerate(columns)]
+    measured = enumerate(zip(columns, widths, strict=True))
+    placed = [PlacedColumn(column, index, width) for index, (column, width) in measured]
     by_importance = sorted(placed, key=lambda place: place.column.priority, reverse=True)
     for candidate in by_importance:
         if width_of(placed) <= total_width or candidate.column.priority == 0:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from quri_console.effects.operation_summary import safety_kept_until_ns
 from quri_console.errors import QuriError
 from quri_console.progress import ProgressEvent
-from quri_console.render.ages import utc_text
 from quri_console.render.escape import escape
-from quri_console.render.spans import Line, Span
+from quri_console.render.spans import Line, Span, sentence
+from quri_console.render.zone import moment_text, retold
 from quri_console.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from quri_console.effects.operation_files import Outcome
 
@@ -21,12 +22,12 @@ SHOWN_PHASES = 12
 PAUSED = "paused"
 
 
-def progress_line(event: ProgressEvent) -> str:
-    """How far one phase is: `download rune-engine: 12 MiB of 69 MiB (17 %)`."""
+def progress_line(event: ProgressEvent, pace: str = "") -> str:
+    """How far one phase is: `download rune-engine: 12 MiB of 69 MiB (17 %)`, and after it its `pace`."""
     name = " ".join(part for part in (escape(event.phase), escape(event.subject)) if part)
     measure = _measure(event)
     note = f" – {escape(event.note)}" if event.note else ""
-    return f"{name}: {measure}{note}" if measure else f"{name}{note}"
+    return f"{name}: {measure}{pace}{note}" if measure else f"{name}{note}"
 
 
 def _measure(event: ProgressEvent) -> str:
@@ -49,13 +50,18 @@ def newest_of_each_phase(events: Sequence[ProgressEvent]) -> tuple[ProgressEvent
 
 
 def operation_lines(
-    operation_id: str, events: Sequence[ProgressEvent], outcome: Outcome | None, *, shown: int = SHOWN_PHASES
+    operation_id: str,
+    events: Sequence[ProgressEvent],
+    outcome: Outcome | None,
+    *,
+    shown: int = SHOWN_PHASES,
+    pace: Callable[[ProgressEvent], str] = lambda _: "",
 ) -> tuple[Line, ...]:
-    """An operation as far as it is: its phases, how it ended, and what can be done now."""
+    """An operation as far as it is: its phases, `pace` how fast each goes, how it ended, and what can be done now."""
     phases = newest_of_each_phase(events)
     return (
         (Span(f"Operation {escape(operation_id)}", "title"),),
-        *((Span(f"  • {progress_line(event)}"),) for event in phases[-shown:]),
+        *((Span(f"  • {progress_line(event, '' if outcome else pace(event))}"),) for event in phases[-shown:]),
         (),
         *(_running(phases) if outcome is None else _ended(operation_id, outcome)),
     )
@@ -68,9 +74,19 @@ def _running(phases: Sequence[ProgressEvent]) -> tuple[Line, ...]:
     return ((Span("It runs in a process of its own: Esc leaves this page, and it goes on.", "muted"),),)
 
 
+def keys_while_running() -> str:
+    """What can be done with an operation that runs."""
+    return "A ends it before its next effect; Esc leaves only this page."
+
+
+def keys_after(*, can_be_rolled_back: bool) -> str:
+    """What can be done with an operation that has ended."""
+    return f"{'B rolls it back; ' if can_be_rolled_back else ''}w writes the report; Esc leads back."
+
+
 def _ended(operation_id: str, outcome: Outcome) -> tuple[Line, ...]:
     lines: list[Line] = [(span,) for span in outcome_lines(outcome)]
-    return (*lines, *result_lines(operation_id, outcome), (), (Span("Esc leads back to the fleet.", "title"),))
+    return (*lines, *result_lines(operation_id, outcome))
 
 
 def result_lines(operation_id: str, outcome: Outcome) -> tuple[Line, ...]:
@@ -85,13 +101,22 @@ def result_lines(operation_id: str, outcome: Outcome) -> tuple[Line, ...]:
         lines.append((Span(f"It has {escape(str(state))}."),))
     if (status := outcome.result.get("status")) is not None:
         lines.append((Span(f"It is {escape(str(status))} now."),))
+        lines += _start_lines(outcome.result)
     if (health := outcome.result.get("health")) is not None:
         lines.append((Span(f"Health query: {escape(str(health))}"),))
     for member in outcome.result.get("members", ()):
         told = f"{member.get('name')}: {member.get('status')}, down for {member.get('downtime_seconds')} s"
         lines.append((Span(escape(told)),))
-    lines += [(Span(escape(str(note)), "status-warning"),) for note in outcome.result.get("notes", ())]
+        lines += _start_lines(member)
+    lines += [(Span(escape(retold(str(note))), "status-warning"),) for note in outcome.result.get("notes", ())]
     return (*lines, *_way_back(operation_id, outcome))
+
+
+def _start_lines(result: Mapping[str, Any]) -> list[Line]:
+    """The command that starts what an operation left, or found and left, stopped."""
+    if result.get("status") != "stopped" or result.get("name") is None:
+        return []
+    return [(Span(f"To start it: quri-console start {escape(str(result['name']))}"),)]
 
 
 def undo_command(operation_id: str, outcome: Outcome) -> str | None:
@@ -118,7 +143,7 @@ def _way_back(operation_id: str, outcome: Outcome) -> tuple[Line, ...]:
     if outcome.result.get("settings_undo"):
         return ((Span(f"To undo it: {escape(command)}"),),)
     name, snapshot = outcome.result.get("name"), outcome.result["safety_snapshot"]
-    until = utc_text(safety_kept_until_ns(outcome.finished_at_ns))
+    until = moment_text(safety_kept_until_ns(outcome.finished_at_ns))
     lines: list[Line] = [
         (Span(f"To undo it: {escape(command)}"),),
         (Span("Its safety snapshot is kept on chain until you roll back or delete it;", "muted"),),
@@ -133,16 +158,21 @@ def _way_back(operation_id: str, outcome: Outcome) -> tuple[Line, ...]:
 
 def outcome_lines(outcome: Outcome) -> tuple[Span, ...]:
     """How an operation ended: what happened, why, and what to do next."""
-    if outcome.ok:
-        return (Span(f"Done: {escape(outcome.what)}", "status-ok"), *_because(outcome.why, outcome.next_step))
-    return (Span(f"Not done: {escape(outcome.what)}", "status-critical"), *_because(outcome.why, outcome.next_step))
+    done, role = ("Done", "status-ok") if outcome.ok else ("Not done", "status-critical")
+    return (Span(f"{done}: {escape(retold(outcome.what))}", role), *_because(outcome.why, outcome.next_step))
 
 
 def error_lines(error: QuriError) -> tuple[Span, ...]:
     """A failure: what happened, why, and what to do next."""
-    return (Span(escape(error.what), "status-critical"), *_because(error.why, error.next_step))
+    return (Span(escape(retold(error.what)), "status-critical"), *_because(error.why, error.next_step))
+
+
+def failure_text(error: QuriError) -> str:
+    """A failure in one line of whole sentences: what happened, why, and what to do next."""
+    parts = (error.what, error.why, error.next_step)
+    return " ".join(sentence(escape(retold(part))) for part in parts if part)
 
 
 def _because(why: str, next_step: str) -> tuple[Span, ...]:
-    lines = [Span(f"Why: {escape(why)}")] if why else []
-    return (*lines, Span(f"Next: {escape(next_step)}")) if next_step else tuple(lines)
+    lines = [Span(f"Why: {escape(retold(why))}")] if why else []
+    return (*lines, Span(f"Next: {escape(retold(next_step))}")) if next_step else tuple(lines)

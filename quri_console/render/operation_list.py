@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from quri_console.render.ages import short_age, utc_text
+from quri_console.render.ages import short_age
 from quri_console.render.escape import escape
 from quri_console.render.spans import Line, Span
+from quri_console.render.zone import moment_text
 
 if TYPE_CHECKING:
     from quri_console.effects.operation_summary import OperationSummary
@@ -19,6 +20,7 @@ STATE_ROLES = {
     "aborted": "status-warning",
     "failed": "status-critical",
     "interrupted": "status-critical",
+    "resolved": "muted",
     "damaged": "status-critical",
 }
 HEADINGS = ("OPERATION", "AGE", "NETWORK", "CANISTERS", "STATE")
@@ -42,12 +44,16 @@ def what_now(summary: OperationSummary) -> str:
     """What became of an operation since it ended, or the command that leads on; empty where nothing does."""
     if summary.state == "damaged" and summary.outcome is not None:
         return str(summary.outcome.what)
+    if summary.mixed is not None:
+        return f"{summary.mixed.words}; to end that: quri-console operations resume {summary.id}"
     if summary.state == "interrupted" or (summary.left_stopped and summary.state != "running"):
-        return f"to go on: quri-console operations resume {summary.id}"
+        # one that ended in part is not gone on with
+        ended = "it left a canister stopped; once that is put right: quri-console operations resolve"
+        return f"{ended if summary.state == 'partial' else 'to go on: quri-console operations resume'} {summary.id}"
     rollback = summary.rolled_back
     if rollback is not None:
         if rollback.done:
-            return f"rolled back by {rollback.id}, {utc_text(rollback.finished_at_ns)}"
+            return f"rolled back by {rollback.id}, {moment_text(rollback.finished_at_ns)}"
         return f"{rollback.id} rolls it back" + (" now" if rollback.state == "running" else ", and was interrupted")
     return f"to undo it: quri-console rollback {summary.id}" if summary.can_be_rolled_back else ""
 

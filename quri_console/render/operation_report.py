@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from quri_console.render.ages import utc_text
 from quri_console.render.escape import escape
+from quri_console.render.journal_words import told_journal
 from quri_console.render.operation_list import what_now
-from quri_console.render.operation_steps import record_sentence
 from quri_console.render.restore_plan import restore_plan_lines
 from quri_console.render.spans import plain
+from quri_console.render.zone import utc_only
 
 if TYPE_CHECKING:
     from quri_console.effects.journal import Record
@@ -19,9 +20,27 @@ if TYPE_CHECKING:
 
 
 def operation_report(
-    summary: OperationSummary, records: Sequence[Record], plan: RestorePlan | None, audit_head: str
+    summary: OperationSummary,
+    records: Sequence[Record],
+    plan: RestorePlan | None,
+    audit_head: str,
+    names: Mapping[str, str],
 ) -> str:
-    """The page; `audit_head` is the hash that the audit log ended with."""
+    """The page, in UTC whatever the screen shows.
+
+    `audit_head` is the hash that the audit log ended with, `names` has the canisters' names by their ids.
+    """
+    with utc_only():
+        return "\n".join(_lines(summary, records, plan, audit_head, names)) + "\n"
+
+
+def _lines(
+    summary: OperationSummary,
+    records: Sequence[Record],
+    plan: RestorePlan | None,
+    audit_head: str,
+    names: Mapping[str, str],
+) -> list[str]:
     outcome = summary.outcome
     shown = [] if plan is None else [plain(line) for line in restore_plan_lines(plan)]
     lines = [
@@ -40,9 +59,9 @@ def operation_report(
         lines += ["", _text(now)]
     lines += ["", "## Plan", "", "```", *shown, "```"] if shown else []
     lines += ["", "## Effects", ""]
-    lines += [f"- {utc_text(record.at_ns)} {_text(record_sentence(record))}" for record in records]
+    lines += [f"- {utc_text(at_ns)} {_text(sentence)}" for at_ns, sentence, _ in told_journal(records, names)]
     lines += ["", f"Audit log until `{audit_head}`."] if audit_head else []
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _text(text: str) -> str:

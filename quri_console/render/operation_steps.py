@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from quri_console.render.ages import short_age, utc_text
+from quri_console.render.ages import short_age
 from quri_console.render.escape import escape
 from quri_console.render.grid import Cell, Column, Row
+from quri_console.render.journal_words import told_journal
 from quri_console.render.operation_list import STATE_ROLES, what_now
 from quri_console.render.spans import Line, Span
+from quri_console.render.zone import moment_text, retold
 
 if TYPE_CHECKING:
     from quri_console.effects.journal import Record
@@ -22,12 +24,20 @@ OPERATION_COLUMNS = (
     Column("kind", "Kind"),
     Column("canisters", "Canisters"),
     Column("age", "Begun", right=True),
-    Column("reason", "Reason", priority=2),
-    Column("now", "Now", priority=1),
-    Column("id", "Operation", priority=3),
+    Column("reason", "Reason", priority=1),
+    Column("now", "Now", priority=3),
+    Column("id", "Operation", priority=2),
 )
+LONGEST_REASON = 32
+"""Cells: a longer one would push itself and what stands behind it off the screen; below the list it is whole."""
+LONGEST_CELL, LONGEST_SENTENCE = 200, 4000
+"""Characters; of what is longer nobody reads the rest, and `--json` has it."""
 _LEVEL_ROLES = {"ok": "status-ok", "warning": "status-warning", "critical": "status-critical"}
 _MESSAGE_ROLES = {"waiting": "status-warning", "delivered": "status-ok", "dead": "status-critical", "expired": "stale"}
+
+
+def _told(text: str) -> str:
+    return escape(text, limit=LONGEST_SENTENCE)
 
 
 def operation_rows(summaries: Iterable[OperationSummary], now_ns: int) -> tuple[Row, ...]:
@@ -41,50 +51,46 @@ def _operation_row(summary: OperationSummary, now_ns: int) -> Row:
         summary.id,
         (
             Cell(summary.state, STATE_ROLES[summary.state], summary.state),
-            Cell(escape(summary.kind)),
-            Cell(", ".join(map(escape, summary.canisters))),
+            Cell(escape(summary.kind, limit=LONGEST_CELL)),
+            Cell(", ".join(escape(name, limit=LONGEST_CELL) for name in summary.canisters)),
             age,
-            Cell(escape(summary.reason or "")),
-            Cell(escape(what_now(summary)), "muted"),
+            Cell(escape(summary.reason or "", limit=LONGEST_REASON)),
+            Cell(escape(what_now(summary), limit=LONGEST_CELL), "muted"),
             Cell(escape(summary.id), "muted"),
         ),
     )
 
 
-def record_sentence(record: Record) -> str:
-    """One line of a journal in words; not escaped."""
-    fields = record.fields
-    if record.event == "intent":
-        return f"#{record.sequence} {fields['effect']} {fields['canister']} {fields.get('snapshot_id', '')}".rstrip()
-    if record.event == "outcome":
-        more = [str(fields[name]) for name in ("code", "message", "snapshot_id", "decided_by") if fields.get(name)]
-        return f"#{fields['intent']} {fields['outcome']} {' '.join(more)}".rstrip()
-    return f"{record.event} {' '.join(f'{name}={value}' for name, value in fields.items() if value)}".rstrip()
+def journal_lines(records: Sequence[Record], names: Mapping[str, str] | None = None) -> tuple[Line, ...]:
+    """A journal in plain words; `names` of canisters by their ids."""
+    return tuple(
+        (Span(f"  {moment_text(at_ns)}  ", "muted"), Span(_told(sentence), role))
+        for at_ns, sentence, role in told_journal(records, names)
+    )
 
 
-def step_lines(summary: OperationSummary, records: Sequence[Record]) -> tuple[Line, ...]:
+def step_lines(
+    summary: OperationSummary, records: Sequence[Record], names: Mapping[str, str] | None = None
+) -> tuple[Line, ...]:
     """How an operation ended, and every effect in its journal."""
     lines: list[Line] = [(Span(escape(summary.id), "title"), Span(f"  {summary.state}", STATE_ROLES[summary.state]))]
     outcome = summary.outcome
     texts = (outcome.what, outcome.why, outcome.next_step) if outcome is not None else ()
-    lines += [(Span(f"  {escape(text)}"),) for text in (*texts, what_now(summary)) if text]
-    lines += [
-        (Span(f"  {utc_text(record.at_ns)}  ", "muted"), Span(escape(record_sentence(record)))) for record in records
-    ]
-    return tuple(lines)
+    lines += [(Span(f"  {_told(retold(text[:LONGEST_SENTENCE]))}"),) for text in (*texts, what_now(summary)) if text]
+    return (*lines, *journal_lines(records, names))
 
 
 def message_lines(messages: Iterable[Message]) -> tuple[Line, ...]:
     """Messages, newest first, each with what became of it."""
     lines: list[Line] = [(Span("Messages", "title"),)]
     for message in messages:
-        error = f" – {escape(message.error)}" if message.error else ""
+        error = f" – {_told(message.error)}" if message.error else ""
         tries = "" if message.attempts <= 1 else f", {message.attempts} tries"
         lines.append(
             (
-                Span(f"  {utc_text(message.created_ns)}  {escape(message.channel)}  ", "muted"),
+                Span(f"  {moment_text(message.created_ns)}  {escape(message.channel)}  ", "muted"),
                 Span(message.state + tries, _MESSAGE_ROLES[message.state]),
-                Span(f"  {escape(_title(message.document))}{error}"),
+                Span(f"  {_told(_title(message.document))}{error}"),
             )
         )
     return tuple(lines) if len(lines) > 1 else ((Span("No message was sent or waits.", "muted"),),)
@@ -104,7 +110,12 @@ def diagnosis_lines(found: Iterable[tuple[str, str, str, str]]) -> tuple[Line, .
     ranked = sorted(found, key=lambda item: ("critical", "warning", "ok").index(item[1]))
     lines: list[Line] = [(Span("Doctor", "title"),)]
     for what, level, text, next_step in ranked:
-        lines.append((Span(f"  {level:<9}", _LEVEL_ROLES[level]), Span(f"{escape(what)}: {escape(text)}")))
+        lines.append(
+            (
+                Span(f"  {level:<9}", _LEVEL_ROLES[level]),
+                Span(f"{_told(what)}: {_told(retold(text[:LONGEST_SENTENCE]))}"),
+            )
+        )
         if next_step:
-            lines.append((Span(f"           {escape(next_step)}", "muted"),))
+            lines.append((Span(f"           {_told(next_step)}", "muted"),))
     return tuple(lines)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from quri_console.monitor.fleet import FleetStatus
 from quri_console.render.actions import Action, ActionContext, actions_of, key_label
 from quri_console.render.escape import escape
+from quri_console.render.runbook_list import ListedPage, page_title
 
 
 @dataclass(frozen=True, slots=True)
 class PaletteEntry:
-    """One line of the palette: an action of the registry, or a canister."""
+    """One line of the palette: an action of the registry, a canister, or a page of the runbook."""
 
     key: str
     text: str
@@ -20,11 +21,16 @@ class PaletteEntry:
     help: str = ""
     action: str = ""
     canister_id: str | None = None
+    page: str = ""
+    """Of the runbook."""
     why_not: str = ""
 
 
 def palette_entries(
-    view: str, fleet: FleetStatus | None, context: ActionContext | None = None
+    view: str,
+    fleet: FleetStatus | None,
+    context: ActionContext | None = None,
+    pages: Iterable[ListedPage] = (),
 ) -> tuple[PaletteEntry, ...]:
     """Everything that can be reached from a view; what cannot be done now says why."""
     context = context or ActionContext()
@@ -34,7 +40,11 @@ def palette_entries(
                      canister_id=item.canister_id)
         for item in (fleet.canisters if fleet is not None else ())
     ]  # fmt: skip
-    return (*actions, *canisters)
+    runbook = [
+        PaletteEntry(f"page {page.name}", f"Runbook: {page.name}", "", page_title(page), page=page.name)
+        for page in pages
+    ]
+    return (*actions, *canisters, *runbook)
 
 
 def _of_action(entry: Action, context: ActionContext) -> PaletteEntry:
@@ -52,7 +62,7 @@ def found_entries(entries: Sequence[PaletteEntry], wanted: str) -> tuple[Palette
 
 def _rank(entry: PaletteEntry, wanted: str) -> int | None:
     text = entry.text.casefold()
-    words = text.removeprefix("go to ")
+    words = text.removeprefix("go to ").removeprefix("runbook: ")
     if not wanted or text.startswith(wanted) or words.startswith(wanted):
         return 0
     if wanted in text:

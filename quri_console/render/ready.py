@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.render.escape import escape
 from quri_console.render.spans import Line, Span
+from quri_console.render.zone import retold
 from quri_console.units import format_cycles, format_duration
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def _canister(item: Readiness) -> list[Line]:
     verdict = Span("ready", "status-ok") if item.ready else Span("NOT READY", "status-critical")
     lines: list[Line] = [(Span(f"{escape(item.name)}  ", "title"), verdict)]
     for check in item.failed_checks:
-        lines.append((Span(f"  {escape(check.name)}: {escape(check.found)}", "status-critical"),))
+        lines.append((Span(f"  {escape(check.name)}: {escape(retold(check.found))}", "status-critical"),))
         if check.next_step:
             lines.append((Span(f"    {escape(check.next_step)}", "status-warning"),))
     if item.point is not None:

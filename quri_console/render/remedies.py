@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from quri_console.render.escape import escape
 from quri_console.render.spans import Line, Span
+from quri_console.render.zone import retold
 from quri_console.units import format_cycles, format_duration
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def proposal_lines(proposal: Proposal) -> tuple[Line, ...]:
         lines += _remedy(number, remedy)
     if not proposal.remedies:
         lines.append((Span("  nothing that this tool can do", "status-warning"),))
-    lines += [(Span(escape(note), "status-warning"),) for note in proposal.notes]
+    lines += [(Span(escape(retold(note)), "status-warning"),) for note in proposal.notes]
     return tuple(lines)
 
 
@@ -31,7 +32,7 @@ def _remedy(number: int, remedy: Remedy) -> list[Line]:
         (Span(f"     {_bill(remedy)}", "muted"),),
     ]
     if remedy.note:
-        lines.append((Span(f"     {escape(remedy.note)}", "status-warning"),))
+        lines.append((Span(f"     {escape(retold(remedy.note))}", "status-warning"),))
     return lines
 
 

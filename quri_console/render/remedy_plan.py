@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quri_console.render.ages import age_seconds, utc_text
+from quri_console.render.ages import age_seconds
 from quri_console.render.escape import escape
 from quri_console.render.restore_plan import check_lines
 from quri_console.render.spans import Line, Span
+from quri_console.render.zone import moment_text
 from quri_console.units import format_cycles, format_duration
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _summary(plan: RemedyPlan) -> tuple[Line, ...]:
     lines: list[Line] = []
     if plan.source is not None:
         age = format_duration(age_seconds(plan.source.taken_at_ns, plan.made_at_ns))
-        lines.append((Span(f"  from      {age} old, taken {utc_text(plan.source.taken_at_ns)}"),))
+        lines.append((Span(f"  from      {age} old, taken {moment_text(plan.source.taken_at_ns)}"),))
         lines.append((Span(f"  backup    {escape(plan.source.label)}", "muted"),))
     if plan.undoes:
         lines.append((Span(f"  undoes    {escape(plan.undoes)}"),))
@@ -57,7 +58,7 @@ def _summary(plan: RemedyPlan) -> tuple[Line, ...]:
         *lines,
         _verdict(plan),
         (Span(f"  canister  {plan.canister.to_str()}{status}", "muted"),),
-        (Span(f"  plan      {plan.hash[:16]}, made {utc_text(plan.made_at_ns)}", "muted"),),
+        (Span(f"  plan      {plan.hash[:16]}, made {moment_text(plan.made_at_ns)}", "muted"),),
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quri_console.render.ages import age_seconds, utc_text
+from quri_console.render.ages import age_seconds
 from quri_console.render.escape import escape
 from quri_console.render.spans import Line, Span
+from quri_console.render.zone import moment_text, retold
 from quri_console.units import format_bytes, format_cycles, format_duration
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _summary(plan: RestorePlan) -> tuple[Line, ...]:
     source = plan.source
     age = format_duration(age_seconds(source.taken_at_ns, plan.made_at_ns))
     return (
-        (Span("  from      "), Span(f"{age} old", "title"), Span(f", taken {utc_text(source.taken_at_ns)}")),
+        (Span("  from      "), Span(f"{age} old", "title"), Span(f", taken {moment_text(source.taken_at_ns)}")),
         (Span("  lost      "), Span(f"whatever was written in the last {age}", "status-warning")),
         (Span(f"  takes     {_takes(plan)}; ≈ {format_cycles(plan.cycles)} cycles"),),
         (Span(f"  way back  {_way_back(plan)}"),),
@@ -62,7 +63,7 @@ def _summary(plan: RestorePlan) -> tuple[Line, ...]:
         *_verdict(plan),
         (Span(f"  canister  {plan.canister.to_str()}, {plan.live.status}; {_afterwards(plan)}", "muted"),),
         (Span(f"  {source.kind:<8}  {escape(source.label)}", "muted"),),
-        (Span(f"  plan      {plan.hash[:16]}, made {utc_text(plan.made_at_ns)}{_expiry(plan)}", "muted"),),
+        (Span(f"  plan      {plan.hash[:16]}, made {moment_text(plan.made_at_ns)}{_expiry(plan)}", "muted"),),
     )
 
 
@@ -86,13 +87,15 @@ def _way_back(plan: RestorePlan) -> str:
 
 
 def _afterwards(plan: RestorePlan) -> str:
-    if plan.start_after is None:
-        return "afterwards as it is now"
-    return "started afterwards" if plan.start_after else "left stopped"
+    starts = plan.live.status != "stopped" if plan.start_after is None else plan.start_after
+    if not starts:
+        word = "stays stopped" if plan.live.status == "stopped" else "left stopped"
+        return f"{word}: quri-console start {escape(plan.name)} starts it"
+    return "afterwards as it is now" if plan.start_after is None else "started afterwards"
 
 
 def _expiry(plan: RestorePlan) -> str:
-    return f", valid until {utc_text(plan.expires_at_ns)}" if plan.expires_at_ns else ""
+    return f", valid until {moment_text(plan.expires_at_ns)}" if plan.expires_at_ns else ""
 
 
 def _newest_copy(plan: RestorePlan) -> tuple[Line, ...]:
@@ -127,9 +130,9 @@ def _verdict(plan: RestorePlan) -> tuple[Line, ...]:
     count = f"{len(failed)} of {all_checks} FAILED"
     lines: list[Line] = [(Span("  checks    "), Span(count, "status-critical"))]
     for check in failed:
-        lines.append((Span(f"            {escape(check.name)}: {escape(check.found)}", "status-critical"),))
+        lines.append((Span(f"            {escape(check.name)}: {escape(retold(check.found))}", "status-critical"),))
         if check.next_step:
-            lines.append((Span(f"            {escape(check.next_step)}", "status-warning"),))
+            lines.append((Span(f"            {escape(retold(check.next_step))}", "status-warning"),))
     return tuple(lines)
 
 
@@ -178,10 +181,10 @@ def _bill(plan: RestorePlan) -> tuple[Line, ...]:
 def check_lines(check: Check) -> tuple[Line, ...]:
     """A check of a plan: whether it passed, what was found, and what to do where it failed."""
     mark, role = ("ok", "status-ok") if check.passed else ("FAILED", "status-critical")
-    line = (Span(f"  {mark:<6}  ", role), Span(f"{escape(check.name)}: {escape(check.found)}"))
+    line = (Span(f"  {mark:<6}  ", role), Span(f"{escape(check.name)}: {escape(retold(check.found))}"))
     if check.passed or not check.next_step:
         return (line,)
-    return (line, (Span(f"          {escape(check.next_step)}", "status-warning"),))
+    return (line, (Span(f"          {escape(retold(check.next_step))}", "status-warning"),))
 
 
 def group_plan_lines(plan: GroupPlan) -> tuple[Line, ...]:
@@ -199,7 +202,7 @@ def group_plan_lines(plan: GroupPlan) -> tuple[Line, ...]:
         (Span(f"  takes     ≈ {format_cycles(plan.cycles)} cycles in all"),),
         (Span("  way back  all of them are rolled back when one fails"),),
         (Span("  checks    "), verdict),
-        (Span(f"  plan      {plan.hash[:16]}, made {utc_text(plan.made_at_ns)}", "muted"),),
+        (Span(f"  plan      {plan.hash[:16]}, made {moment_text(plan.made_at_ns)}", "muted"),),
     ]
     for member in plan.members:
         lines += [(), *restore_plan_lines(member)]

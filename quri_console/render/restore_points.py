@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from quri_console.clock import utc_datetime
-from quri_console.render.ages import short_age, utc_text
+from quri_console.render.ages import short_age
 from quri_console.render.escape import escape
 from quri_console.render.spans import Line, Span
+from quri_console.render.zone import moment_text, retold
 from quri_console.units import format_bytes, format_cycles, format_duration
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def restore_point_lines(found: RestorePoints) -> tuple[Line, ...]:
     if found.recommended is not None:
         lines += [(), *_why(found.recommended, found.why)]
     for note in found.notes:
-        lines += [(), (Span(escape(note), "status-warning"),)]
+        lines += [(), (Span(escape(retold(note)), "status-warning"),)]
     return tuple(lines)
 
 
@@ -33,14 +34,14 @@ def _point(point: PointSummary, now_ns: int) -> tuple[Line, ...]:
     mark = (Span("  recommended", "status-ok"),) if point.recommended else ()
     head: Line = (Span(f"  --from {escape(point.source)}", "title"), *mark)
     lost = f"loses the last {format_duration(point.lost_seconds)}"
-    taken = f"    taken {utc_text(point.taken_at_ns)}; {lost}"
+    taken = f"    taken {moment_text(point.taken_at_ns)}; {lost}"
     state = "; ".join(part for part in (format_bytes(point.state_bytes), _module(point), escape(point.where)) if part)
     lines: list[Line] = [head, (Span(taken),), (Span(f"    {state}"),), (Span(f"    {_trust(point, now_ns)}"),)]
     if point.cycles is not None and point.seconds is not None:
         cost = f"    ≈ {format_cycles(point.cycles)} cycles, ≈ {format_duration(point.seconds)}"
         lines.append((Span(cost),))
     if point.note:
-        lines.append((Span(f"    {escape(point.note)}", "status-warning"),))
+        lines.append((Span(f"    {escape(retold(point.note))}", "status-warning"),))
     return tuple(lines)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quri_console.render.ages import age_seconds, utc_text
+from quri_console.render.ages import age_seconds
 from quri_console.render.escape import escape
 from quri_console.render.spans import Line, Span
+from quri_console.render.zone import moment_text
 from quri_console.units import format_bytes, format_cycles, format_duration
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def rollback_plan_lines(plan: RollbackPlan, *, plan_hash: str, now_ns: int) -> tuple[Line, ...]:
     """The whole plan in the order in which it is read; `plan_hash` in hex, `now_ns` since 1970."""
     badge = (Span("  "), Span("PRODUCTION", "status-critical")) if plan.production else ()
-    kept = f", kept until {utc_text(plan.kept_until_ns)}" if plan.kept_until_ns else ""
+    kept = f", kept until {moment_text(plan.kept_until_ns)}" if plan.kept_until_ns else ""
     return (
         (Span(f"Roll {escape(plan.name)} on {escape(plan.network)} back", "title"), *badge),
         (Span(f"  to        the state before {escape(plan.operation)}"),),
@@ -40,7 +41,7 @@ def _member_lines(plan: RollbackPlan, member: RollbackMember, kept: str, now_ns:
     settings = () if member.settings is None else ((Span("  settings  those that it changed come back, too"),),)
     return (
         *name,
-        (Span(f"  from      its safety snapshot, {age} old, taken {utc_text(member.taken_at_ns)}"),),
+        (Span(f"  from      its safety snapshot, {age} old, taken {moment_text(member.taken_at_ns)}"),),
         *(((Span(f"            {kept.removeprefix(', ')}", "muted"),),) if kept else ()),
         (Span("  replaces  "), Span(f"whatever was written in the last {age}", "status-warning")),
         *settings,

@@ -26,7 +26,7 @@ HEADINGS = ("SCHEDULE", "JOB", "CRON (UTC)", "NEXT (UTC)", "LAST")
 
 
 def schedules_lines(view: SchedulesView) -> tuple[Line, ...]:
-    """A row for each schedule, below it why it will not run; then who runs them and what has to be said."""
+    """A row for each schedule, below it why it was not or will not be run; then who runs them."""
     if not view.schedules:
         return (
             (Span("No schedule is configured."),),
@@ -40,6 +40,8 @@ def schedules_lines(view: SchedulesView) -> tuple[Line, ...]:
         role = OUTCOME_ROLES.get(last.outcome, "") if last is not None else "muted"
         beginning = _aligned((*row[:-1], ""), widths)
         lines.append((Span(f"{beginning}  "), Span(row[-1], role)))
+        if last is not None and last.note and last.outcome != "done":
+            lines.append((Span(f"  {last.outcome}: {escape(last.note)}", "muted"),))
         lines += [(Span(f"  not now: {escape(why)}", "status-warning"),) for why in item.obstacles]
     lines += [(), (Span(_who(view), "" if view.runner else "status-warning"),)]
     spent, most = format_cycles(view.spent_cycles), format_cycles(view.most_cycles)
@@ -58,9 +60,9 @@ def _who(view: SchedulesView) -> str:
 
 def _row(item: ScheduleView) -> tuple[str, ...]:
     schedule = item.schedule
-    when = f"{utc_datetime(item.next_ns[0]):%Y-%m-%d %H:%M}" if item.next_ns else "–" if schedule.enabled else "off"
+    when = f"{utc_datetime(item.next_ns[0]):%m-%d %H:%M}" if item.next_ns else "–" if schedule.enabled else "off"
     last = item.runs[0] if item.runs else None
-    told = "never" if last is None else f"{last.outcome} {utc_datetime(last.at_ns):%Y-%m-%d %H:%M}"
+    told = "never" if last is None else f"{last.outcome} {utc_datetime(last.at_ns):%m-%d %H:%M}"
     return escape(schedule.name), schedule.job, schedule.cron, when, told
 
 
@@ -78,6 +80,11 @@ def schedule_lines(item: ScheduleView) -> tuple[Line, ...]:
     lines.append((Span(f"  deadline  {format_duration(schedule.deadline_seconds)}"),))
     if item.canisters:
         lines.append((Span(f"  for       {escape(', '.join(item.canisters))}"),))
+    if item.most_cycles is not None:
+        spent, most = format_cycles(item.spent_cycles) or "0", format_cycles(item.most_cycles)
+        lines.append(
+            (Span(f"  cycles    at most {most} a day (UTC) for all schedules together; {spent} so far today"),)
+        )
     lines += [(Span(f"  runs      quri-console {escape(shlex.join(words))}", "muted"),) for words in item.commands]
     lines += [(Span(f"  next      {utc_text(at_ns)}"),) for at_ns in item.next_ns]
     lines += [(Span(f"  not now   {escape(why)}", "status-warning"),) for why in item.obstacles]
@@ -133,6 +140,8 @@ def schedule_json(item: ScheduleView) -> dict[str, Any]:
         "commands": [list(words) for words in item.commands],
         "next": [_iso(at_ns) for at_ns in item.next_ns],
         "not_now": list(item.obstacles),
+        "cycles_today": None if item.most_cycles is None else item.spent_cycles,
+        "max_cycles_per_day": item.most_cycles,
         "runs": [run_json(run) for run in item.runs],
     }
 
@@ -154,7 +163,7 @@ def run_json(run: ScheduleRun) -> dict[str, Any]:
 
 
 def installation_lines(done: Installation, *, dry_run: bool) -> tuple[Line, ...]:
-    """What was written or removed, and what is left to do; with `dry_run` the files themselves."""
+    """What was written or removed; with `dry_run` the files themselves, whose lines one copies, unbroken."""
     lines: list[Line] = []
     for file in done.files:
         word = f"would be {file.change}" if dry_run else file.change
@@ -163,12 +172,20 @@ def installation_lines(done: Installation, *, dry_run: bool) -> tuple[Line, ...]
         if file.why:
             lines.append((Span(f"  {escape(file.why)}", "muted"),))
         if dry_run and file.change == "written":
-            lines += [(Span(f"  {escape(line)}", "muted"),) for line in file.text.splitlines()]
+            lines += [(Span(f"  {escape(line.expandtabs(4))}", "muted"),) for line in file.text.splitlines()]
     if not done.files:
         lines.append((Span("There is nothing of ours."),))
-    lines += [(Span(escape(note), "status-warning"),) for note in done.notes]
-    lines += [(Span(f"Next: {escape(step)}"),) for step in done.next_steps]
     return tuple(lines)
+
+
+def installation_notes(done: Installation) -> tuple[Line, ...]:
+    """What is to be known of it, as sentences."""
+    return tuple((Span(escape(note), "status-warning"),) for note in done.notes)
+
+
+def installation_steps(done: Installation) -> tuple[Line, ...]:
+    """The commands that are left to do; not to be broken either."""
+    return tuple((Span(f"Next: {escape(step)}"),) for step in done.next_steps)
 
 
 def installation_json(done: Installation, *, dry_run: bool) -> dict[str, Any]:

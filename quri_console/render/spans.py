@@ -18,8 +18,9 @@ class Span:
 
 Line = tuple[Span, ...]
 
-# blanks, then perhaps a bullet, a number or a short label set off by two blanks: what wraps stands below what follows
-_HANGING = re.compile(r" *(?:• |\d+\. |[^ ]+(?: [^ ]+)?  +)?")
+# blanks, then perhaps a bullet, a number or a label of up to three words set off by two blanks: what wraps stands
+# below what follows it
+_HANGING = re.compile(r" *(?:• |\d+\. |[^ ]+(?: [^ ]+){0,2}  +)?")
 
 
 def plain(line: Line) -> str:
@@ -71,3 +72,9 @@ def _cut(line: Line, start: int, end: int, indent: int) -> Line:
     if indent and runs:
         runs[0] = replace(runs[0], text=" " * indent + runs[0].text)
     return tuple(runs)
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop, unless it ends in a stop of its own."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -42,7 +42,7 @@ def alert_rows(facts: Facts) -> tuple[AlertRow, ...]:
             del open_now[key]
         elif known is not None and event.level == "critical":
             known.level = event.level
-    names = {canister.id: canister.name for canister in facts.config.canisters}
+    names = facts.config.canister_names
     return tuple(
         _row(item, names.get(item.fired.subject, item.fired.subject))
         for item in found
@@ -68,7 +68,7 @@ def _row(item: _Open, subject: str) -> AlertRow:
 
 def silence_rows(facts: Facts) -> tuple[SilenceRow, ...]:
     """The silences that were on in the period."""
-    names = {canister.id: canister.name for canister in facts.config.canisters}
+    names = facts.config.canister_names
     return tuple(_silence(mute, names.get(mute.subject, mute.subject)) for mute in facts.mutes if _was_on(facts, mute))
 
 

@@ -80,7 +80,7 @@ def failed_backups(facts: Facts) -> tuple[FailedBackup, ...]:
     found = [*failed_operations(facts)]
     for backup in in_period(facts):
         at = moment(nanoseconds(backup.taken_at))
-        names = {canister.id: canister.name for canister in facts.config.canisters}
+        names = facts.config.canister_names
         found += [
             FailedBackup(at, names.get(item.canister_id, item.name), backup.name, item.reason)
             for item in backup.failures

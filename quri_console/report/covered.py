@@ -16,7 +16,7 @@ _COUNTS = ("keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthl
 
 def access_rows(facts: Facts) -> tuple[AccessRow, ...]:
     """Every change of controllers in the period, oldest first."""
-    names = {canister.id: canister.name for canister in facts.config.canisters}
+    names = facts.config.canister_names
     rows = []
     for identifier, events in facts.events.items():
         for event in events:

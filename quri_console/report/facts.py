@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from quri_console.config.model import Config
     from quri_console.effects.audit_check import AuditCheck
     from quri_console.history.alerts import AlertEvent, Mute
+    from quri_console.history.drills import DrillRecord
     from quri_console.history.events import Event
+    from quri_console.history.schedule_views import SchedulePast
     from quri_console.monitor.fleet import FleetStatus
     from quri_console.repository.marks import Mark
     from quri_console.repository.trash import Forgotten
@@ -69,6 +71,16 @@ class Facts(Protocol):
     def marks(self) -> Sequence[Mark]: ...
     @property
     def forgotten(self) -> Sequence[Forgotten]: ...
+    @property
+    def drills(self) -> Sequence[DrillRecord]:
+        """The drills of the operator's state folder, oldest first."""
+        ...
+
+    @property
+    def schedules(self) -> Sequence[SchedulePast]:
+        """Every schedule, and how it went in the period."""
+        ...
+
     @property
     def audit_events(self) -> Sequence[Mapping[str, Any]]:
         """Events of the audit log within the period, and of the backups before it, oldest first."""

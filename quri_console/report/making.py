@@ -11,9 +11,11 @@ from quri_console.report.alerted import alert_rows, silence_rows
 from quri_console.report.audited import operation_rows
 from quri_console.report.backed_up import backup_rows, failed_backups
 from quri_console.report.covered import access_rows, retention_rows, uncovered_rows
+from quri_console.report.drilled import drill_rows
 from quri_console.report.evidence import deletion_rows, rehearsal_rows, verification_rows
 from quri_console.report.facts import Facts
 from quri_console.report.model import AuditRow, CanisterRow, Report, ReportKind
+from quri_console.report.scheduled import schedule_remarks, schedule_rows
 from quri_console.report.times import moment
 
 TOOL = f"quri-console {__version__}"
@@ -35,6 +37,8 @@ def make_report(facts: Facts, kind: ReportKind) -> Report:
         failed_backups=failed_backups(facts),
         verifications=verification_rows(facts),
         rehearsals=rehearsal_rows(facts),
+        drills=drill_rows(facts),
+        schedules=schedule_rows(facts),
         operations=operation_rows(facts),
         alerts=alert_rows(facts),
         silences=silence_rows(facts),
@@ -88,6 +92,7 @@ def _remarks(report: Report) -> Iterator[str]:
     late = [row.name for row in report.backups if row.verdict == "late"]
     if late:
         yield f"Backups came late for {', '.join(late)}."
+    yield from schedule_remarks(report.schedules)
     if report.uncovered:
         yield f"Not covered by any backup or not watched: {', '.join(row.name for row in report.uncovered)}."
     damaged = {row.backup for row in report.verifications if not row.whole}
@@ -96,6 +101,9 @@ def _remarks(report: Report) -> Iterator[str]:
     failed = {row.backup for row in report.rehearsals if row.verdict == "failed"}
     if failed:
         yield f"Rehearsals failed: {', '.join(sorted(failed))}."
+    unsolved = {row.drill for row in report.drills if not row.recovered}
+    if unsolved:
+        yield f"Drills that ended with something still wrong: {', '.join(sorted(unsolved))}."
     silent = sum(row.acknowledged_at is None and row.level == "critical" for row in report.alerts)
     if silent:
         yield f"Critical alerts that nobody acknowledged: {silent}."
@@ -115,5 +123,7 @@ def _gaps(facts: Facts, report: Report) -> Iterator[str]:
         yield "No backup was read again in this period."
     if facts.backups and not report.rehearsals:
         yield "No backup was rehearsed in this period."
+    if not report.drills and report.kind != "daily":
+        yield "No drill was played in this period."
     if not report.operations:
         yield "The audit log has no operation in this period."

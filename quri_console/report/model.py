@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from quri_console.report.schedule_rows import ScheduleRow
+
 ReportKind = Literal["daily", "weekly", "compliance"]
 SCHEMA = 1
 
@@ -87,6 +89,33 @@ class RehearsalRow:
     verdict: str
     reason: str
     seconds: float | None
+    tool: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrillRow:
+    """An incident played on a local network; seconds since it, None where it did not come to that.
+
+    `unmet` is what was still wrong at the end. `lost` of the `written` entries were gone; None: they could not be
+    counted. `limit_of` is `seed` for a figure of the old runbook, else `ours`.
+    """
+
+    at: datetime
+    drill: str
+    by: str
+    mode: str
+    recovered: bool
+    in_time: bool
+    limit_seconds: float
+    limit_of: str
+    detected_by: str
+    seconds_to_detect: float | None
+    seconds_to_acknowledge: float | None
+    seconds_to_recover: float | None
+    unmet: tuple[str, ...]
+    wrong_turns: tuple[str, ...]
+    written: int
+    lost: int | None
     tool: str
 
 
@@ -206,6 +235,8 @@ class Report:
     failed_backups: tuple[FailedBackup, ...] = ()
     verifications: tuple[VerificationRow, ...] = ()
     rehearsals: tuple[RehearsalRow, ...] = ()
+    drills: tuple[DrillRow, ...] = ()
+    schedules: tuple[ScheduleRow, ...] = ()
     operations: tuple[OperationRow, ...] = ()
     alerts: tuple[AlertRow, ...] = ()
     silences: tuple[SilenceRow, ...] = ()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
 from quri_console.config.model import Config
-from quri_console.errors import ConfigError, UsageError
+from quri_console.errors import ConfigError, ExitCode, QuriError, UsageError
 from quri_console.monitor.rules import Rule
 
 FIRST = "start-here"
@@ -21,7 +21,11 @@ ORDER = (
 )  # fmt: skip
 CONTACTS, COMMANDS = "<!-- contacts -->", "<!-- commands -->"
 """Where the configuration's contacts and the reference of the commands go."""
+EXAMPLE = "rune-engine"
+"""The canister that the program's own pages speak of."""
+PROGRAM = "program"
 MAX_BYTES = 1 << 20
+_EXAMPLE = re.compile(rf"(?<![\w-]){EXAMPLE}(?![\w-])")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 _SECTIONS: dict[Rule, str] = {
@@ -52,12 +56,36 @@ _SECTIONS: dict[Rule, str] = {
     "burn-anomaly": "out-of-cycles",
     "payer-low": "out-of-cycles",
     "channel-dead": "troubleshooting",
+    "schedule-late": "backup",
 }
 
 
 def section_for(rule: str) -> str:
     """The section that helps with an alert of that rule; where to start for one that is not known."""
     return next((section for known, section in _SECTIONS.items() if known == rule), FIRST)
+
+
+def section_for_findings(rules: Sequence[str]) -> str:
+    """The section that helps with what was found of one canister, worst first; empty where nothing was.
+
+    Whoever starts one that was stopped in the middle of an upgrade starts the wrong module.
+    """
+    if {"stopped", "module-changed"} <= set(rules):
+        return "failed-upgrade"
+    return section_for(rules[0]) if rules else ""
+
+
+_PAGES_OF_FAILURES: dict[ExitCode, str] = {
+    ExitCode.WRONG_KEY: "lost-key",
+    ExitCode.CORRUPTION: "damaged-repository",
+    ExitCode.NOT_AUTHORISED: "controllers",
+    ExitCode.NETWORK: "network",
+}
+
+
+def section_for_failure(error: QuriError) -> str:
+    """The section that helps with a failure; the list of messages where none of its own does."""
+    return _PAGES_OF_FAILURES.get(error.exit_code, "troubleshooting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +105,8 @@ class Hit:
 
     section: str
     line: str
+    number: int = 0
+    """Of the line in the section, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +122,9 @@ class Runbook:
         found = exact or begins
         if len(found) == 1:
             return found[0]
+        if found:
+            meant = ", ".join(section.name for section in found)
+            raise UsageError(f"{len(found)} sections begin with {name!r}", next_step=f"Name one of them: {meant}.")
         names = [section.name for section in self.sections]
         close = difflib.get_close_matches(name, names, n=1)
         hint = f"Did you mean {close[0]!r}? " if close else ""
@@ -103,9 +136,23 @@ class Runbook:
         """Every line with that word, whatever its case."""
         wanted = word.casefold()
         for section in self.sections:
-            for line in section.text.splitlines():
+            for number, line in enumerate(section.text.splitlines(), start=1):
                 if wanted in line.casefold() and not line.startswith("<!--"):
-                    yield Hit(section.name, line.strip())
+                    yield Hit(section.name, line.strip(), number)
+
+    def about(self, canister: str) -> Runbook:
+        """The same, with the program's own pages speaking of this canister instead of their example.
+
+        What operators wrote speaks of what they named.
+        """
+        return Runbook(
+            tuple(
+                replace(section, text=_EXAMPLE.sub(lambda _: canister, section.text))
+                if section.origin == PROGRAM
+                else section
+                for section in self.sections
+            )
+        )
 
 
 def read_runbook(config: Config | None, *, commands: str = "") -> Runbook:
@@ -119,11 +166,20 @@ def read_runbook(config: Config | None, *, commands: str = "") -> Runbook:
     return Runbook(tuple(_filled(found[name], contacts, commands) for name in names))
 
 
+def read_readable_runbook(config: Config, *, commands: str = "") -> tuple[Runbook, ConfigError | None]:
+    """The runbook; where the configured folder is what is wrong, the program's pages with the contacts, and why."""
+    try:
+        return read_runbook(config, commands=commands), None
+    except ConfigError as error:
+        without_folder = replace(config, ui=replace(config.ui, runbook_dir=None))
+        return read_runbook(without_folder, commands=commands), error
+
+
 def _own() -> Iterator[Section]:
     folder = resources.files("quri_console").joinpath("runbook")
     for item in folder.iterdir():
         if item.name.endswith(".md"):
-            yield _section(item.name.removesuffix(".md"), item.read_text(encoding="utf-8"), "program")
+            yield _section(item.name.removesuffix(".md"), item.read_text(encoding="utf-8"), PROGRAM)
 
 
 def _of_folder(folder: Path) -> Iterator[Section]:

@@ -14,6 +14,8 @@ Kind = Literal["heading", "text", "command", "empty"]
 _ITEM = re.compile(r"^(\s*)([-*]|\d+\.)\s+(.*)$")
 _EMPHASIS = re.compile(r"\*\*(.+?)\*\*|__(.+?)__")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\(([^()\s]+)\)")
+_OTHER_PAGE = re.compile(r"(?:\./)?([a-z0-9][a-z0-9-]*)(?:\.md)?(?:#.*)?")
 NARROWEST = 40
 
 
@@ -23,11 +25,14 @@ class TextLine:
 
     text: str
     kind: Kind
+    source: int = 0
+    """Which line of the section (from 1) it stands on, or begins on where it was wrapped."""
 
 
 def section_lines(text: str, width: int) -> tuple[TextLine, ...]:
     """The lines of a section in Markdown: comments go, paragraphs are wrapped, commands are indented and whole."""
-    return tuple(_joined(_lines(_COMMENT.sub("", text), max(width, NARROWEST))))
+    without_comments = _COMMENT.sub(lambda match: "\n" * match[0].count("\n"), text)
+    return tuple(_joined(_lines(without_comments, max(width, NARROWEST))))
 
 
 def _joined(lines: Iterator[TextLine]) -> Iterator[TextLine]:
@@ -40,49 +45,66 @@ def _joined(lines: Iterator[TextLine]) -> Iterator[TextLine]:
 
 
 def _lines(text: str, width: int) -> Iterator[TextLine]:
-    paragraph: list[str] = []
+    paragraph = _Paragraph(width)
     fenced = False
-    for line in text.splitlines():
+    for number, line in enumerate(text.splitlines(), start=1):
         if line.lstrip().startswith("```"):
-            yield from _wrapped(paragraph, width)
+            yield from paragraph.end()
             fenced = not fenced
         elif fenced:
-            yield TextLine(f"    {_safe(line.rstrip())}", "command")
+            yield TextLine(f"    {_safe(line.rstrip())}", "command", number)
         elif line.startswith("#"):
-            yield from _wrapped(paragraph, width)
-            yield TextLine(_safe(_plain(line.lstrip("#").strip())), "heading")
+            yield from paragraph.end()
+            yield TextLine(_safe(_plain(line.lstrip("#").strip())), "heading", number)
         elif not line.strip():
-            yield from _wrapped(paragraph, width)
-            yield TextLine("", "empty")
+            yield from paragraph.end()
+            yield TextLine("", "empty", number)
         else:
             if _ITEM.match(line):
-                yield from _wrapped(paragraph, width)
-            paragraph.append(line)
-    yield from _wrapped(paragraph, width)
+                yield from paragraph.end()
+            paragraph.add(line, number)
+    yield from paragraph.end()
 
 
-def _wrapped(paragraph: list[str], width: int) -> Iterator[TextLine]:
-    """The paragraph in lines; it is empty afterwards."""
-    if not paragraph:
-        return
-    item = _ITEM.match(paragraph[0])
-    first = f"{item[1]}{'•' if item[2] in '-*' else item[2]} " if item else ""
-    words = " ".join([item[3] if item else paragraph[0], *paragraph[1:]]).split()
-    paragraph.clear()
-    text = _safe(_plain(" ".join(words)))
-    for line in textwrap.wrap(
-        text,
-        width,
-        initial_indent=first,
-        subsequent_indent=" " * len(first),
-        break_long_words=False,
-        break_on_hyphens=False,
-    ):
-        yield TextLine(line, "text")
+class _Paragraph:
+    """Lines that belong together, as they come."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._parts: list[str] = []
+        self._number = 0
+
+    def add(self, line: str, number: int) -> None:
+        self._number = self._number if self._parts else number
+        self._parts.append(line)
+
+    def end(self) -> Iterator[TextLine]:
+        """The paragraph wrapped; it is empty afterwards."""
+        if not self._parts:
+            return
+        item = _ITEM.match(self._parts[0])
+        first = f"{item[1]}{'•' if item[2] in '-*' else item[2]} " if item else ""
+        words = " ".join([item[3] if item else self._parts[0], *self._parts[1:]]).split()
+        self._parts.clear()
+        for line in textwrap.wrap(
+            _safe(_plain(" ".join(words))),
+            self._width,
+            initial_indent=first,
+            subsequent_indent=" " * len(first),
+            break_long_words=False,
+            break_on_hyphens=False,
+        ):
+            yield TextLine(line, "text", self._number)
 
 
 def _plain(text: str) -> str:
-    return _EMPHASIS.sub(lambda match: match[1] or match[2], text)
+    return _LINK.sub(_link_in_words, _EMPHASIS.sub(lambda match: match[1] or match[2], text))
+
+
+def _link_in_words(match: re.Match[str]) -> str:
+    """A link to another page as our own pages write it, any other with its address."""
+    page = _OTHER_PAGE.fullmatch(match[2])
+    return f"{match[1]} (page `{page[1]}`)" if page is not None else f"{match[1]} ({match[2]})"
 
 
 def _safe(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from quri_console.report.cells import UNKNOWN, Section, about, cycles_cell, exact_cell, span_cell, time_cell
 from quri_console.report.model import Report, ReportKind
+from quri_console.report.schedule_tables import schedules_section, troubles_section
 from quri_console.units import format_bytes, format_cycles
 
 
@@ -121,6 +122,40 @@ def _rehearsals(report: Report) -> Section:
     return Section("rehearsals", "Rehearsals", headings, rows, "No backup was rehearsed.", levels)
 
 
+def _after(seconds: float | None) -> str:
+    return "not" if seconds is None else f"after {exact_cell(seconds)}"
+
+
+def _drills(report: Report) -> Section:
+    rows = tuple(
+        (
+            time_cell(row.at),
+            row.drill,
+            f"{row.by}, {row.mode}",
+            _after(row.seconds_to_detect) + (f", by {row.detected_by}" if row.detected_by else ""),
+            _after(row.seconds_to_acknowledge),
+            _after(row.seconds_to_recover),
+            span_cell(row.limit_seconds) + (" (old runbook)" if row.limit_of == "seed" else ""),
+            UNKNOWN if row.lost is None else f"{row.lost} of {row.written}",
+            "; ".join((*row.unmet, *row.wrong_turns)),
+        )
+        for row in report.drills
+    )
+    headings = (
+        "Time (UTC)",
+        "Drill",
+        "By",
+        "Noticed",
+        "Acknowledged",
+        "Recovered",
+        "Limit",
+        "Entries lost",
+        "Still wrong, wrong turns",
+    )
+    levels = tuple("ok" if row.in_time else "warning" if row.recovered else "critical" for row in report.drills)
+    return Section("drills", "Drills", headings, rows, "No drill was played.", levels)
+
+
 def _operations(report: Report) -> Section:
     rows = tuple(
         (
@@ -224,6 +259,9 @@ _MAKERS: dict[str, Callable[[Report], Section]] = {
     "uncovered": _uncovered,
     "verifications": _verifications,
     "rehearsals": _rehearsals,
+    "drills": _drills,
+    "schedules": schedules_section,
+    "schedule-troubles": troubles_section,
     "alerts": _alerts,
     "silences": _silences,
     "operations": _operations,
@@ -232,7 +270,8 @@ _MAKERS: dict[str, Callable[[Report], Section]] = {
     "access": _access,
     "audit": _audit,
 }
-_DAILY = ("fleet", "backups", "failed-backups", "uncovered", "alerts", "operations", "access", "audit")
+_NOT_DAILY = ("verifications", "rehearsals", "silences", "retention", "deletions")
+_DAILY = tuple(key for key in _MAKERS if key not in _NOT_DAILY)
 _WEEKLY = tuple(key for key in _MAKERS if key != "retention")
 SECTIONS: dict[ReportKind, tuple[str, ...]] = {"daily": _DAILY, "weekly": _WEEKLY, "compliance": tuple(_MAKERS)}
 """What each kind shows; its JSON has everything."""

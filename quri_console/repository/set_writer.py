@@ -101,13 +101,22 @@ class SetWriter:
 
     def abandon(self) -> None:
         """Remove everything of a set that was not committed; the mark of who made it last."""
-        begun = f"{set_folder(self.name)}/{BEGUN_NAME}"
-        self._delete(entry for entry in self._backend.list(set_folder(self.name)) if entry.name != begun)
-        self._backend.delete(begun)
+        abandon_set(self._backend, self.name)
 
     def _delete(self, entries: Iterator[Entry]) -> None:
-        for entry in list(entries):
-            self._backend.delete(entry.name)
+        _delete(self._backend, entries)
+
+
+def abandon_set(backend: Backend, name: str) -> None:
+    """Remove everything of a set that was not committed, the mark of who made it last; no key is needed for that."""
+    begun = f"{set_folder(name)}/{BEGUN_NAME}"
+    _delete(backend, (entry for entry in backend.list(set_folder(name)) if entry.name != begun))
+    backend.delete(begun)
+
+
+def _delete(backend: Backend, entries: Iterator[Entry]) -> None:
+    for entry in list(entries):
+        backend.delete(entry.name)
 
 
 def begun_by(backend: Backend, name: str) -> Mapping[str, Any]:

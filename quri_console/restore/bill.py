@@ -112,7 +112,8 @@ def charges_of_restore(
     free = status.idle_cycles_burned_per_day == 0
     charges = [
         *([] if upload is None else _upload_charges(state_bytes, upload)),
-        Charge("stop", message_cycles()),
+        # one that is stopped already is not stopped again
+        *([] if status.status == "stopped" else [Charge("stop", message_cycles())]),
         *([Charge(SAFETY_STEP, take_cycles(live_bytes), live_bytes)] if safety else []),
         Charge(LOAD_STEP, load_cycles(state_bytes), state_bytes - live_bytes),
         *([Charge("settings", message_cycles())] if settings else []),

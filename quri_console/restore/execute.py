@@ -9,12 +9,13 @@ from quri_console.effects.calls import LOAD_SNAPSHOT, UPLOAD_METADATA
 from quri_console.effects.perform import Effects
 from quri_console.effects.recover import recover
 from quri_console.effects.replay import DONE, attempts
-from quri_console.errors import NetworkError, QuriError
+from quri_console.errors import Cancelled, NetworkError, QuriError
 from quri_console.ic.rejection import Rejected
 from quri_console.progress import Progress, ProgressEvent
 from quri_console.repository.store import Repository
 from quri_console.restore.drift import Vigil
 from quri_console.restore.group_plan import GroupPlan, members_of
+from quri_console.restore.journalled import state_of
 from quri_console.restore.keep_or_undo import judge
 from quri_console.restore.leftovers import Leftover, delete_leftovers, own_leftovers
 from quri_console.restore.plan import RestorePlan
@@ -23,7 +24,7 @@ from quri_console.restore.restore_source import RestoreSource, open_source
 from quri_console.restore.settings_step import require_still_controller
 from quri_console.restore.swap import NEW_STATE, RestoreFailed, Swap, SwapReport, SwapTarget
 from quri_console.restore.swap_target import Exchanged, unread_metadata
-from quri_console.restore.undoing import WayBack, state_of, unfinished
+from quri_console.restore.undoing import WayBack, unfinished
 
 __all__ = ["GroupReport", "RestoreReport", "execute", "execute_all"]
 
@@ -85,6 +86,7 @@ class _Execution:
     ) -> GroupReport:
         notes = [*recovered, *await recover(self._effects)]
         await self._finish_way_back()
+        await self._end_if_aborted()
         for plan in self._plans:
             require_still_controller(self._effects.agent.identity.sender, plan.name, plan.canister, plan.settings)
         self._sources = tuple([await self._opened(plan, repository) for plan in self._plans])
@@ -93,8 +95,9 @@ class _Execution:
                 await self._first_look(plan)
             swapped = await self._upload_and_swap()
         except QuriError as error:
-            await self._clean_up_after(error)
-            raise
+            failure = await self._back_from_half_way(error) if isinstance(error, Cancelled) else error
+            await self._clean_up_after(failure)
+            raise failure from failure.__cause__
         withheld = [source.plan.name for source in self._sources if source.hook_withheld]
         notes += [HOOK_NOTE if len(self._plans) == 1 else f"{name}: {HOOK_NOTE}" for name in withheld]
         notes += await self._delete_ours()
@@ -122,6 +125,30 @@ class _Execution:
         if unfinished(self._effects.journal.records) is not None:
             found = [_exchanged(plan, self._effects) for plan in self._plans]
             await WayBack(self._effects, [item for item in found if item is not None], self._progress).finish()
+
+    async def _end_if_aborted(self) -> None:
+        """Before anything is read: whoever ends it need not have any more what it was restored from.
+
+        One that is loaded everywhere is only started, and done. Raises Cancelled, RestoreFailed, InLockdown.
+        """
+        if all(_loaded_id(plan, self._effects) is not None for plan in self._plans):
+            return
+        try:
+            self._effects.checkpoint()
+        except Cancelled as error:
+            failure = await self._back_from_half_way(error)
+            await self._clean_up_after(failure)
+            raise failure from failure.__cause__
+
+    async def _back_from_half_way(self, error: Cancelled) -> QuriError:
+        """Undo what an earlier process did to some canisters of a group only, when the rest is not to follow."""
+        found = [_exchanged(plan, self._effects) for plan in self._plans]
+        way_back = WayBack(self._effects, [item for item in found if item is not None], self._progress)
+        if not way_back.half_way:
+            return error
+        failure = await way_back.after(error, look_first=True)
+        failure.__cause__ = error
+        return failure
 
     async def _first_look(self, plan: RestorePlan) -> None:
         """Asked when resumed, too: what was deployed since the plan must not be replaced unseen."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from quri_console.backup.browse import LATEST, OpenBackup, open_backup, readable_backups
 from quri_console.clock import Clock
 from quri_console.errors import RefusedBySafetyRule, UsageError
+from quri_console.homes import spelt_out
 from quri_console.ic.agent import Agent
 from quri_console.ic.encoding.principal import Principal
 from quri_console.progress import Progress
@@ -67,7 +68,7 @@ def _set_of(
             next_step="Name a backup: `quri-console list` shows what there is.",
         )
     if "/" in source:
-        return open_backup(*repository_at(repository, str(Path(source).expanduser().resolve())))
+        return open_backup(*repository_at(repository, str(spelt_out(source).resolve())))
     if source != LATEST:
         return open_backup(repository, source)
     for backup in readable_backups(repository):

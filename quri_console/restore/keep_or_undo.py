@@ -59,7 +59,7 @@ async def _undone(way_back: WayBack, cause: QuriError, names: str, report: Group
     try:
         await way_back.go(cause, look_first=True)
     except QuriError as error:
-        return await way_back.stuck(cause, error, ())
+        return await way_back.stuck(cause, error)
     return RestoreFailed(
         cause,
         f"{names} was restored, but its health check failed, so the state before was brought back",

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from quri_console.effects.calls import UPLOAD_METADATA
-from quri_console.effects.journal import Record
 from quri_console.effects.perform import Effects
-from quri_console.effects.replay import check_snapshots, snapshots_made
+from quri_console.effects.replay import own_snapshots
 from quri_console.errors import QuriError
 from quri_console.ic.encoding.principal import Principal
 
@@ -30,16 +28,7 @@ def own_leftovers(effects: Effects, canisters: Iterable[tuple[Principal, str]]) 
     return tuple(
         Leftover(canister, name, identifier)
         for canister, name in canisters
-        for identifier in left_behind(records, canister.to_str())
-    )
-
-
-def left_behind(records: Iterable[Record], canister: str) -> tuple[bytes, ...]:
-    """Ids of the snapshots of a canister that an operation made for itself and has not deleted."""
-    records = tuple(records)
-    return (
-        *snapshots_made(records, UPLOAD_METADATA, canister=canister),
-        *check_snapshots(records, canister=canister),
+        for identifier in own_snapshots(records, canister=canister.to_str())
     )
 
 

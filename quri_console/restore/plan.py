@@ -179,6 +179,11 @@ class RestorePlan:
         return self.source.canister is not None and self.source.canister != self.canister
 
     @property
+    def read_from(self) -> Principal | None:
+        """The other canister whose snapshot on chain is loaded, and must be there until it is; None where none is."""
+        return self.source.canister if self.clone and self.source.kind == "snapshot" else None
+
+    @property
     def cycles(self) -> int:
         """The whole bill, ≈."""
         return sum(step.cycles for step in self.steps)

@@ -51,7 +51,7 @@ async def plan_restore(
         if not wish.health_checks and (found := await health_query_of(agent, wish.canister)) is not None:
             wish = replace(wish, health_checks=(HealthCheck(found),))
     around = Around(
-        holder=lock_holder(locks, root_key_hash, wish.canister.to_str()),
+        holder=_holder(locks, root_key_hash, wish, cross=cross),
         lockdown=read_lockdown(locks.parent),
         free_bytes=_free_bytes(locks),
         source_subnet=source_subnet,
@@ -59,6 +59,15 @@ async def plan_restore(
         newest=await newest_copy(repository, wish.canister, root_key_hash, copy),
     )
     return made_plan(wish, copy, looked, around, sender=agent.identity.sender, root_key_hash=root_key_hash)
+
+
+def _holder(locks: Path, root_key_hash: bytes, wish: RestoreWish, *, cross: bool) -> str | None:
+    """Who works on the canister now, or on the one whose snapshot is to be loaded, in words."""
+    holder = lock_holder(locks, root_key_hash, wish.canister.to_str())
+    if holder is not None or not cross:
+        return holder
+    of_source = lock_holder(locks, root_key_hash, wish.source_canister.to_str())
+    return None if of_source is None else f"{of_source} works on {wish.source_name}, whose snapshot is to be loaded"
 
 
 async def _opened(

@@ -109,13 +109,14 @@ def _module_checks(
 
 def upgrade_charges(status: CanisterStatus, module_bytes: int) -> tuple[Charge, ...]:
     """The bill of an upgrade in the order of its steps."""
-    size = snapshot_bytes(status)
+    size, runs = snapshot_bytes(status), status.status != "stopped"
     charges = (
-        Charge("stop", message_cycles()),
+        *([Charge("stop", message_cycles())] if runs else []),
         Charge("safety snapshot", take_cycles(size), size),
         Charge("upgrade", message_cycles(module_bytes) + module_bytes),
         Charge("check", message_cycles()),
-        Charge("start", message_cycles()),
+        # one that is stopped before stays so
+        *([Charge("start", message_cycles())] if runs else []),
     )
     return tuple(replace(charge, cycles=priced(status, charge.cycles)) for charge in charges)
 

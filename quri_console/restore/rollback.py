@@ -12,12 +12,13 @@ from quri_console.ic.management.read import read_snapshot_metadata
 from quri_console.progress import Progress, ProgressEvent
 from quri_console.restore.drift import Vigil
 from quri_console.restore.health import Unhealthy, ask_all
+from quri_console.restore.journalled import state_of
 from quri_console.restore.leftovers import Leftover, delete_leftovers, own_leftovers
 from quri_console.restore.rollback_plan import RollbackMember, RollbackPlan, plan_rollback, safety_snapshot_of
 from quri_console.restore.settings_step import require_still_controller
 from quri_console.restore.swap import NEW_STATE, RestoreFailed, Swap, SwapReport, SwapTarget
 from quri_console.restore.swap_target import Exchanged, unread_metadata
-from quri_console.restore.undoing import WayBack, state_of, unfinished
+from quri_console.restore.undoing import WayBack, unfinished
 
 __all__ = [
     "RollbackMember",

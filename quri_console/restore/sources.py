@@ -14,6 +14,7 @@ from quri_console.backup.sides import BackupSide, parse_side
 from quri_console.backup.state import StoredState, state_bytes
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.errors import CorruptionError, RefusedBySafetyRule, UsageError
+from quri_console.homes import spelt_out
 from quri_console.ic.encoding.principal import Principal
 from quri_console.progress import Progress, ProgressEvent
 from quri_console.repository.sets import BACKUPS_FOLDER, is_set_name, manifest_object
@@ -57,7 +58,7 @@ def find(repository: Repository, canister: Principal, source: str, *, root_key_h
     """
     side = parse_side(source) if "/" in source else BackupSide(source)
     if not isinstance(side, BackupSide):
-        path = Path(source).expanduser().resolve()
+        path = spelt_out(source).resolve()
         opened, set_name = repository_at(repository, str(path))
         return f"{opened.backend.location}/{BACKUPS_FOLDER}/{find_set(opened, set_name)}"
     if side.canister is not None and side.canister not in (canister.to_str(), name):

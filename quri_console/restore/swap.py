@@ -11,20 +11,15 @@ from collections.abc import Sequence
 
 from quri_console.effects.calls import LOAD_SNAPSHOT
 from quri_console.effects.perform import Effects
-from quri_console.effects.replay import (
-    DONE,
-    attempts,
-    downtime_seconds,
-    left_stopped,
-    safety_snapshots,
-)
-from quri_console.errors import QuriError
+from quri_console.effects.replay import DONE, attempts, downtime_seconds
+from quri_console.errors import NetworkError, QuriError
 from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.management.read import canister_status, read_snapshot_metadata
 from quri_console.ic.rejection import Rejected
 from quri_console.progress import Progress, ProgressEvent
 from quri_console.restore.at_once import each_to_its_end
 from quri_console.restore.drift import Seen, Vigil
+from quri_console.restore.journalled import bring_back, is_held, is_loaded, newest_safety_of, oldest_safety_of
 from quri_console.restore.settings_step import change_settings
 from quri_console.restore.stopped_checks import CHECKED, look_into, require_sizes, require_whole
 from quri_console.restore.swap_target import (
@@ -38,7 +33,7 @@ from quri_console.restore.swap_target import (
     SwapReport,
     SwapTarget,
 )
-from quri_console.restore.undoing import WayBack, state_of
+from quri_console.restore.undoing import WayBack
 
 __all__ = [
     "MIXED_STATE",
@@ -73,9 +68,9 @@ class Swap:
             try:
                 await self._exchange(pending)
             except QuriError as error:
-                raise await self._way_back().after(error, pending) from error
+                raise await self._way_back().after(error) from error
             except BaseException:
-                await self._bring_back(pending)
+                await bring_back(self._effects, pending)
                 raise
         await self._settings_left([target for target in self._targets if target not in pending])
         for target in self._targets:
@@ -93,15 +88,13 @@ class Swap:
         ]
         try:
             await each_to_its_end(stops)
-        except BaseException:
+        except BaseException as error:
             # the one that did not stop was started by its own deadline, and the others run again as well
-            await self._bring_back(targets)
+            await bring_back(self._effects, targets)
+            if isinstance(error, QuriError) and not isinstance(error, NetworkError) and self._way_back().half_way:
+                # those that an earlier process loaded do not fit to the others, which stay as they are
+                raise await self._way_back().after(error, look_first=True) from error
             raise
-
-    async def _bring_back(self, targets: Sequence[SwapTarget]) -> None:
-        stopped = left_stopped(self._effects.journal.records)
-        held = [target.canister for target in targets if target.canister.to_str() in stopped]
-        await each_to_its_end([self._effects.bring_back(canister) for canister in held])
 
     async def _exchange(self, targets: Sequence[SwapTarget]) -> None:
         await self._take_safety(targets)
@@ -128,7 +121,7 @@ class Swap:
         It is kept beside the new one when a load may already have happened and was not taken back: then only it
         has the old state.
         """
-        earlier = safety_of(self._effects, target)
+        earlier = newest_safety_of(self._effects, target)
         loads = attempts(self._effects.journal.records, LOAD_SNAPSHOT, canister=target.canister.to_str())
         happened = [load for load in loads if load.may_have_happened]
         taken_back = happened and happened[-1].outcome == DONE and happened[-1].snapshot_id == earlier
@@ -141,7 +134,7 @@ class Swap:
         )
 
     async def _compare_safety(self, target: SwapTarget, seen: Seen) -> None:
-        safety = safety_of(self._effects, target)
+        safety = newest_safety_of(self._effects, target)
         assert safety is not None
         metadata, _ = await asyncio.gather(
             read_snapshot_metadata(self._effects.agent, target.canister, safety), self._vigil(target).look()
@@ -195,10 +188,14 @@ class Swap:
 
     def _patience(self, target: SwapTarget) -> float:
         """How long a rate limit may keep the canister down that ran before."""
-        return STOPPED_PATIENCE_SECONDS if self._effects.status_before(target.canister) == "running" else math.inf
+        return STOPPED_PATIENCE_SECONDS if self._ran_before(target) else math.inf
+
+    def _ran_before(self, target: SwapTarget) -> bool:
+        return self._effects.status_before(target.canister) == "running"
 
     async def _start(self, target: SwapTarget) -> None:
-        self._report("start", [target])
+        if target.start_after or (target.start_after is None and self._ran_before(target)):
+            self._report("start", [target])
         try:
             await self._give_status(target)
         except QuriError as error:
@@ -211,7 +208,7 @@ class Swap:
             ) from error
 
     async def _give_status(self, target: SwapTarget) -> None:
-        held = target.canister.to_str() in left_stopped(self._effects.journal.records)
+        held = is_held(self._effects, target)
         if target.start_after is None:
             if held:
                 await self._effects.bring_back(target.canister)
@@ -222,7 +219,7 @@ class Swap:
         if not target.start_after:
             if status == "running":
                 await self._effects.stop_canister(target.canister, timeout_seconds=target.stop_timeout_seconds)
-            if target.canister.to_str() in left_stopped(self._effects.journal.records):
+            if is_held(self._effects, target):
                 await self._effects.keep_stopped(target.canister)
 
     async def _report_of(self, target: SwapTarget) -> SwapReport:
@@ -242,20 +239,3 @@ class Swap:
     def _report(self, phase: str, targets: Sequence[SwapTarget]) -> None:
         for target in targets:
             self._progress.report(ProgressEvent(phase, subject=target.name))
-
-
-def is_loaded(effects: Effects, target: SwapTarget) -> bool:
-    """Whether the journal says that the canister has the restored state."""
-    return state_of(effects, target) == NEW_STATE
-
-
-def safety_of(effects: Effects, target: SwapTarget) -> bytes | None:
-    """The newest safety snapshot of a canister that is there."""
-    made = safety_snapshots(effects.journal.records, canister=target.canister.to_str())
-    return made[-1] if made else None
-
-
-def oldest_safety_of(effects: Effects, target: SwapTarget) -> bytes | None:
-    """The safety snapshot that has the state before this operation."""
-    made = safety_snapshots(effects.journal.records, canister=target.canister.to_str())
-    return made[0] if made else None

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quri_console.effects.attempt import EffectUndecided
-from quri_console.effects.calls import LOAD_SNAPSHOT, UPDATE_SETTINGS
+from quri_console.effects.calls import UPDATE_SETTINGS
 from quri_console.effects.journal import Record
 from quri_console.effects.perform import Effects
-from quri_console.effects.replay import DONE, attempts, left_stopped, safety_snapshots
+from quri_console.effects.replay import attempts
 from quri_console.errors import ExitCode, NetworkError, QuriError
 from quri_console.ic.encoding.principal import Principal
 from quri_console.progress import Progress, ProgressEvent
 from quri_console.restore.at_once import each_to_its_end
 from quri_console.restore.drift import ChangedByOthers, Vigil
+from quri_console.restore.journalled import bring_back, is_held, oldest_safety_of, state_of
 from quri_console.restore.settings_step import change_settings, settings_before
 from quri_console.restore.swap_target import (
     MIXED_STATE,
     NEW_STATE,
     OLD_STATE,
-    UNKNOWN_STATE,
     Exchanged,
     RestoreFailed,
 )
@@ -35,14 +35,24 @@ class WayBack:
         self._targets = tuple(targets)
         self._progress = progress
 
-    async def after(self, cause: QuriError, pending: Sequence[Exchanged]) -> RestoreFailed:
+    async def after(self, cause: QuriError, *, look_first: bool = False) -> RestoreFailed:
         """Undo what a failed exchange did, give the canisters their status back, and word the failure."""
         if self._must_undo(cause):
             try:
-                await self.go(cause)
+                await self.go(cause, look_first=look_first)
             except QuriError as error:
-                return await self.stuck(cause, error, pending)
-        return await self._worded(cause, pending)
+                failure = await self.stuck(cause, error)
+                again = isinstance(error, NetworkError) and self.half_way and not self._held()
+                return await self._once_more(cause) if again else failure
+        return await self._worded(cause)
+
+    async def _once_more(self, cause: QuriError) -> RestoreFailed:
+        """The canisters could be started, so the network is back: those of a group are not left in two states."""
+        try:
+            await self._go_on(look_first=True)
+        except QuriError as error:
+            return await self.stuck(cause, error)
+        return await self._worded(cause)
 
     def _must_undo(self, cause: QuriError) -> bool:
         """Whether what was loaded must go: it is wrong, or it is on some canisters of a group only.
@@ -56,16 +66,17 @@ class WayBack:
             return True
         return states == {NEW_STATE} and not isinstance(cause, (NetworkError, EffectUndecided, ChangedByOthers))
 
+    @property
+    def half_way(self) -> bool:
+        """Whether the canisters do not have the same state: an earlier process died between two of them."""
+        return len({state_of(self._effects, target) for target in self._targets}) > 1
+
     def _undoable(self) -> tuple[Exchanged, ...]:
         return tuple(
             target
             for target in self._targets
-            if state_of(self._effects, target) != OLD_STATE and self._safety(target) is not None
+            if state_of(self._effects, target) != OLD_STATE and oldest_safety_of(self._effects, target) is not None
         )
-
-    def _safety(self, target: Exchanged) -> bytes | None:
-        made = safety_snapshots(self._effects.journal.records, canister=target.canister.to_str())
-        return made[0] if made else None
 
     async def go(self, cause: QuriError, *, look_first: bool = False) -> None:
         """Load the safety snapshot of each canister that has the new state, step by step for all of them.
@@ -94,11 +105,11 @@ class WayBack:
                 [Vigil(self._effects, t.canister, t.name, t.live, _controllers(t)).look() for t in targets]
             )
         await each_to_its_end([self._undo(target) for target in targets])
-        await self._bring_back(self._targets)
+        await bring_back(self._effects, self._targets)
         self._effects.journal.append(WENT_BACK)
 
     async def _undo(self, target: Exchanged) -> None:
-        safety = self._safety(target)
+        safety = oldest_safety_of(self._effects, target)
         assert safety is not None
         await self._effects.load_snapshot(target.canister, safety, leads_back=True)
         sent = attempts(self._effects.journal.records, UPDATE_SETTINGS, canister=target.canister.to_str())
@@ -118,17 +129,12 @@ class WayBack:
         try:
             await self._go_on()
         except QuriError as error:
-            raise await self.stuck(cause, error, self._targets) from error
-        raise await self._worded(cause, self._targets)
+            raise await self.stuck(cause, error) from error
+        raise await self._worded(cause)
 
-    async def _bring_back(self, targets: Sequence[Exchanged]) -> None:
-        stopped = left_stopped(self._effects.journal.records)
-        held = [target.canister for target in targets if target.canister.to_str() in stopped]
-        await each_to_its_end([self._effects.bring_back(canister) for canister in held])
-
-    async def stuck(self, cause: QuriError, error: QuriError, pending: Sequence[Exchanged]) -> RestoreFailed:
+    async def stuck(self, cause: QuriError, error: QuriError) -> RestoreFailed:
         """Word the failure of a way back that could not be finished; canisters that stand still are started."""
-        failure = await self._worded(cause, pending)
+        failure = await self._worded(cause)
         operation = self._effects.journal.path.parent.name
         return RestoreFailed(
             cause,
@@ -138,10 +144,11 @@ class WayBack:
             result=failure.result,
         )
 
-    async def _worded(self, cause: QuriError, pending: Sequence[Exchanged]) -> RestoreFailed:
+    async def _worded(self, cause: QuriError) -> RestoreFailed:
         """The failure with the state that each canister is in, once they have their status back."""
         try:
-            await self._bring_back(pending)
+            # all of them: those that an earlier process loaded were stopped for the way back, too
+            await bring_back(self._effects, self._targets)
         except QuriError as error:
             unstarted: QuriError | None = error
         else:
@@ -173,9 +180,8 @@ class WayBack:
         return "; ".join(sentences)
 
     def _held(self) -> tuple[Exchanged, ...]:
-        stopped = left_stopped(self._effects.journal.records)
         running = [t for t in self._targets if self._effects.status_before(t.canister) == "running"]
-        return tuple(target for target in running if target.canister.to_str() in stopped)
+        return tuple(target for target in running if is_held(self._effects, target))
 
     def _common_state(self) -> str:
         states = {state_of(self._effects, target) for target in self._targets}
@@ -190,12 +196,11 @@ class WayBack:
 
     def result(self, state: str, targets: Sequence[Exchanged]) -> dict[str, object]:
         """What the outcome keeps of a failure."""
-        safety = self._safety(targets[0])
-        stopped = left_stopped(self._effects.journal.records)
+        safety = oldest_safety_of(self._effects, targets[0])
         return {
             "state": state,
             "safety_snapshot": None if safety is None else safety.hex(),
-            "left_stopped": any(target.canister.to_str() in stopped for target in targets),
+            "left_stopped": any(is_held(self._effects, target) for target in targets),
         }
 
 
@@ -207,12 +212,3 @@ def unfinished(records: Sequence[Record]) -> Record | None:
 
 def _controllers(target: Exchanged) -> tuple[Principal, ...] | None:
     return None if target.settings is None else target.settings.controllers
-
-
-def state_of(effects: Effects, target: Exchanged) -> str:
-    """Which state the canister has, as the journal tells it."""
-    loads = attempts(effects.journal.records, LOAD_SNAPSHOT, canister=target.canister.to_str())
-    settled = [load for load in loads if load.may_have_happened]
-    if not settled or settled[-1].snapshot_id != target.snapshot_id:
-        return OLD_STATE
-    return NEW_STATE if settled[-1].outcome == DONE else UNKNOWN_STATE

@@ -200,5 +200,6 @@ def lost_in_group(name: str, group: str, members: Collection[str]) -> str:
 
 def becomes_a_clone(name: str, owner: str, *, start: bool) -> str:
     """The warning of a restore into another canister."""
-    after = "It is started afterwards, as --start says." if start else "It is left stopped; --start starts it."
+    left = f"It is left stopped: --start starts it, or later quri-console start {name}."
+    after = "It is started afterwards, as --start says." if start else left
     return f"{name} becomes a copy of {owner}, whatever it holds now. {after}"

@@ -25,6 +25,7 @@ from quri_console.monitor.alert_engine import PAYER, AlertEngine, Picture, measu
 from quri_console.monitor.alert_groups import WATCH
 from quri_console.monitor.anomaly import find_anomaly
 from quri_console.monitor.fleet import Finding, FleetStatus, Health
+from quri_console.monitor.health import health_of
 from quri_console.monitor.notification import Notification
 from quri_console.monitor.notify.deliverer import LIFETIME_SECONDS
 from quri_console.monitor.notify.documents import outbox_message
@@ -182,11 +183,18 @@ class AfterRound:
 
     async def _own_health(self, history: History, now_ns: int) -> Health:
         before_ns = now_ns - STUCK_SECONDS * NANOSECONDS_PER_SECOND
+        found: list[Finding] = []
         stuck = await history.outbox.stuck(before_ns=before_ns)
-        if not stuck:
-            return Health("ok")
-        channels = sorted({message.channel for message in stuck})
-        return Health("warning", (Finding("channel-dead", "warning", words.stuck_channels(channels, len(stuck))),))
+        if stuck:
+            channels = sorted({message.channel for message in stuck})
+            found.append(Finding("channel-dead", "warning", words.stuck_channels(channels, len(stuck))))
+        if self._session.config.schedules.active:
+            from quri_console.service.schedule_health import late_schedules
+
+            late = await late_schedules(self._session, history)
+            if late:
+                found.append(Finding("schedule-late", "warning", "; ".join(late)))
+        return health_of(found)
 
 
 class _putter:  # noqa: N801 - used like a function

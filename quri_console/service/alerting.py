@@ -130,7 +130,7 @@ def operator_name() -> str:
 
 def subject_names(session: Session) -> dict[str, str]:
     """What people call the subjects of alerts, by subject."""
-    names = {canister.id: canister.name for canister in session.config.canisters}
+    names = session.config.canister_names
     names |= {f"{PAYER}{payer.name}": f"payer {payer.name}" for payer in session.config.monitor.payers}
     return {**names, WATCH: "quri-console"}
 

@@ -39,6 +39,14 @@ def note_asked(session: Session, request: OperationRequest, action: str) -> None
     _told(session, about_event(about_request(request), action))
 
 
+def note_resolution(
+    session: Session, request: OperationRequest, action: str, reason: str, parameters: Mapping[str, object]
+) -> Head:
+    """Tell that an operation is marked resolved, and why; the head of the log. Raises StateFolderUnusable."""
+    event = replace(about_event(about_request(request), action), reason=reason, parameters=dict(parameters))
+    return Audit(session.config.paths.state, session.clock).note(event)
+
+
 def note_plan(
     session: Session,
     kind: str,

@@ -61,4 +61,4 @@ async def start_backup(
             "snapshots": dict(snapshots or {}),
         },
     )
-    return start_operation(session, request)
+    return await start_operation(session, request)

@@ -13,9 +13,8 @@ from quri_console.effects.gate import Intention, OperationKind, admit, require_r
 from quri_console.effects.journal import Record
 from quri_console.effects.lock import operate_lock
 from quri_console.effects.lockdown import require_no_lockdown
-from quri_console.effects.operation_audit import ADMITTED
 from quri_console.effects.perform import Effects
-from quri_console.effects.replay import left_stopped
+from quri_console.effects.replay import ADMITTED, left_stopped
 from quri_console.effects.runner import ABORT, BRING_BACK, Running
 from quri_console.ic.agent import Agent
 from quri_console.ic.encoding.principal import Principal
@@ -57,7 +56,8 @@ class Bench:
             Intention(
                 kind=kind,
                 network=self.network.name,
-                production=self.network.production,
+                # one that only starts what it stopped was judged when it began, whatever the network is called by now
+                production=self.network.production and not self.running.files.asked(BRING_BACK),
                 read_only=False,
                 canister=canister,
                 confirmation=request.confirmation,

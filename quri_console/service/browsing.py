@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quri_console.backup.summaries import BackupSummary, RepositorySummary, remaining, summarise_repository
@@ -14,6 +15,8 @@ from quri_console.service.session import Session
 if TYPE_CHECKING:
     from quri_console.backup.browse import OpenBackup
     from quri_console.backup.closer_look import BackupLook
+    from quri_console.backup.exported_copy import ExportedCopy
+    from quri_console.progress import Progress
 
 
 def repository_summary(session: Session) -> RepositorySummary:
@@ -63,3 +66,15 @@ def held_backup(session: Session, name: str, holder: str) -> Iterator[tuple[Open
     # optional: a repository on a disk that cannot be written is read as well
     with acquire(backup.repository.backend, "shared", holder, session.clock, optional=True) as lock:
         yield backup, lock.refresh_if_due
+
+
+def export_copy(
+    session: Session, backup: str, canister: str, to: Path, progress: Progress | None = None
+) -> ExportedCopy:
+    """Write a canister's copy into the new directory `to`. Raises as `held_backup`, and as `export_state`."""
+    from quri_console.backup.exported_copy import export_copy as export
+    from quri_console.progress import NoProgress
+
+    with held_backup(session, f"{backup}/{canister}", f"export {backup}") as (opened, still_held):
+        stored = opened.canister(canister)
+        return export(stored, to, progress or NoProgress(), still_held, session.clock.monotonic)

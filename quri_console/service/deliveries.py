@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import Random
 
+from quri_console.config.log import LogLevel
 from quri_console.errors import QuriError
 from quri_console.history import History
+from quri_console.history.outbox import WaitingMessage
 from quri_console.monitor.notify.channel import open_channels
-from quri_console.monitor.notify.deliverer import Deliverer
+from quri_console.monitor.notify.deliverer import Deliverer, title_of
 from quri_console.monitor.notify.outside import Outside
+from quri_console.monitor.notify.verdict import Verdict
 from quri_console.service.session import Session
 
 PAUSE_SECONDS = 10.0
@@ -49,4 +52,21 @@ async def _deliverer(session: Session, history: History) -> AsyncIterator[Delive
     """A deliverer for the configured channels."""
     async with Outside() as outside:
         channels = open_channels(session.config.channels, outside, session.clock)
-        yield Deliverer(history.outbox, channels, clock=session.clock, random=Random())  # noqa: S311 - jitter
+        random = Random()  # noqa: S311 - jitter
+
+        def heard(message: WaitingMessage, verdict: Verdict) -> None:
+            _log(session, message, verdict)
+
+        yield Deliverer(history.outbox, channels, clock=session.clock, random=random, heard=heard)
+
+
+def _log(session: Session, message: WaitingMessage, verdict: Verdict) -> None:
+    about = f"{message.channel}: {title_of(message)}"
+    said: tuple[str, LogLevel]
+    if verdict.outcome == "delivered":
+        said = f"delivered to {about}", "info"
+    elif verdict.outcome == "dead":
+        said = f"gave up for {about}: {verdict.why}", "error"
+    else:
+        said = f"failed for {about}: {verdict.why}; it is tried again", "warning"
+    session.log.say("delivery", *said, channel=message.channel, message=message.key, attempt=message.attempts)

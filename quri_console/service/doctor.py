@@ -49,6 +49,7 @@ async def _everything(session: Session) -> AsyncIterator[Diagnosis]:
     async for diagnosis in _left_stopped(session):
         yield diagnosis
     yield await asyncio.to_thread(_audit, session)
+    yield await asyncio.to_thread(_service_log, session)
     try:
         async with await History.open(config.paths.history) as history:
             faults = await quick_check(config.paths.history)
@@ -106,6 +107,15 @@ def _audit(session: Session) -> Diagnosis:
     return Diagnosis("audit", "critical", f"the audit log was changed: {check.fault.words}", "See `audit verify`.")
 
 
+def _service_log(session: Session) -> Diagnosis:
+    from quri_console.service.process_log import log_problem
+
+    problem = log_problem(session.config, session.clock)
+    if problem:
+        return Diagnosis("service log", "warning", problem, "Check the disk and the owner of the folder.")
+    return Diagnosis("service log", "ok", f"the service log in {session.config.paths.logs} can be written")
+
+
 async def _rounds(session: Session, history: History) -> AsyncIterator[Diagnosis]:
     now_ns = session.clock.now_ns()
     attempts = await newest_attempts(history, session.network.name, now_ns)
@@ -154,13 +164,16 @@ def _on_disk(session: Session) -> Iterator[Diagnosis]:
 
 
 def _operations(session: Session) -> Iterator[Diagnosis]:
-    from quri_console.service.interrupted import interrupted_notice
+    from quri_console.service.interrupted import died_notice, mixed_groups
 
-    notice = interrupted_notice(session.config, session.network.name, session.clock.now_ns())
+    mixed = tuple(mixed_groups(session.config, session.network.name))
+    for words, command in mixed:
+        yield Diagnosis("operations", "critical", words, f"`{command}` ends that.")
+    notice = died_notice(session.config, session.network.name, session.clock.now_ns())
     if notice:
         text = f"{notice}: a canister may have been left stopped"
-        yield Diagnosis("operations", "critical", text, "Resume or abort it.")
-    else:
+        yield Diagnosis("operations", "critical", text, "Resume it, abort it, or mark it resolved.")
+    elif not mixed:
         yield Diagnosis("operations", "ok", "no operation was left in the middle")
 
 

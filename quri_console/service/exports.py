@@ -6,6 +6,7 @@ from pathlib import Path
 
 from quri_console.effects.durable import make_private_directory, write_whole
 from quri_console.errors import UsageError
+from quri_console.homes import spelt_out
 from quri_console.service.session import Session
 
 FOLDER = "exports"
@@ -22,7 +23,7 @@ def save_export(session: Session, path: Path, text: str) -> Path:
     Raises UsageError, StateFolderUnusable.
     """
     own = exports_folder(session)
-    whole = own / path.expanduser()
+    whole = own / spelt_out(path)
     if whole.exists():
         raise UsageError(f"{whole} is there already", next_step="Name another file; nothing is overwritten.")
     if whole.parent == own:

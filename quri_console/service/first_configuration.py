@@ -41,17 +41,11 @@ def configuration_text(wish: Wish) -> str:
     """The configuration as TOML with a sentence before each table."""
     import tomli_w
 
-    local = wish.network.name != MAINNET and _is_loopback(wish.network.url)
-    network: dict[str, Any] = {"url": wish.network.url}
-    if local:
-        network |= {"root_key": "fetch", "production": False}
     parts = [
         "# quri-console; everything else that can stand here: config.example.toml\n",
-        "# The first network is used unless --network names another."
-        + ("" if local else " It is production: changes need --force and its typed name."),
-        tomli_w.dumps({"networks": {wish.network.name: network}}),
+        network_part(wish.network),
+        *identity_parts(wish.identity),
     ]
-    parts += _identity_parts(wish.identity)
     parts.append("# The fleet. criticality: high, medium or low; health_query: a query that says whether it is well.")
     if wish.canisters:
         tables = {canister.name: {"id": canister.id, "criticality": "medium"} for canister in wish.canisters}
@@ -61,7 +55,21 @@ def configuration_text(wish: Wish) -> str:
     return "\n".join(parts)
 
 
-def _identity_parts(pem: Path | None) -> list[str]:
+def network_part(network: FoundNetwork) -> str:
+    """The table of a network, with a sentence before it."""
+    import tomli_w
+
+    local = network.name != MAINNET and _is_loopback(network.url)
+    table: dict[str, Any] = {"url": network.url}
+    if local:
+        table |= {"root_key": "fetch", "production": False}
+    said = "# The first network is used unless --network names another."
+    said += "" if local else " It is production: changes need --force and its typed name."
+    return f"{said}\n{tomli_w.dumps({'networks': {network.name: table}})}"
+
+
+def identity_parts(pem: Path | None) -> list[str]:
+    """The tables of the keys of all duties, or how they are written where there is none."""
     if pem is None:
         return [
             "# No key: what is public is watched. To back up and restore name a controller's PEM file:\n"
@@ -106,7 +114,7 @@ def write_configuration(path: Path, text: str) -> None:
 
 async def try_connection(wish: Wish, clock: Clock, folder: Path) -> tuple[Tried, ...]:
     """Ask each canister once for its status, nothing being kept. Raises QuriError where nobody could be asked."""
-    from quri_console.service.rounds import poller_for
+    from quri_console.service.polling import poller_for
     from quri_console.service.session import Session
 
     config_path = folder / "config.toml"

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 from quri_console.config import Config
-from quri_console.effects.calls import UPLOAD_METADATA
 from quri_console.effects.journal import JOURNAL_NAME, Record, read_records
 from quri_console.effects.operation_files import REQUEST, OperationFiles, OperationRequest, Outcome, ProgressReader
-from quri_console.effects.operation_summary import OperationState, OperationSummary, Rollback
-from quri_console.effects.replay import check_snapshots, left_stopped, safety_snapshots, snapshots_made
+from quri_console.effects.operation_summary import RESOLVED_RESULT, OperationState, OperationSummary, Rollback
+from quri_console.effects.replay import left_stopped, own_snapshots, safety_snapshots
 from quri_console.effects.runner import ABORT
 from quri_console.errors import ExitCode, QuriError, UsageError
 from quri_console.progress import ProgressEvent
+from quri_console.service.mixed import mixed_group
 from quri_console.service.session import Session
 
 LOOK_SECONDS = 0.05
@@ -26,6 +26,7 @@ class OperationHandle:
 
     def __init__(self, session: Session, files: OperationFiles) -> None:
         self._clock = session.clock
+        self._config = session.config
         self._files = files
 
     @property
@@ -79,7 +80,7 @@ class OperationHandle:
 
     def summary(self) -> OperationSummary:
         """Everything that its folder tells."""
-        return _summary(self._files, rollbacks(self.directory.parent))
+        return _summary(self._files, rollbacks(self.directory.parent), self._config)
 
     def _ended(self) -> bool:
         # the runner holds its lock until after the outcome is written
@@ -100,7 +101,8 @@ def interrupted(operation_id: str) -> Outcome:
 def operations(session: Session) -> tuple[OperationSummary, ...]:
     """All operations in the state folder, newest first; one that cannot be read hides no other."""
     undone = rollbacks(session.config.paths.operations)
-    return tuple(_summary_or_damage(OperationFiles(path), undone) for path in reversed(_folders(session.config)))
+    config = session.config
+    return tuple(_summary_or_damage(OperationFiles(path), undone, config) for path in reversed(_folders(config)))
 
 
 def rollbacks(folder: Path) -> Mapping[str, Rollback]:
@@ -156,9 +158,9 @@ def _folders(config: Config) -> list[Path]:
     return sorted(path for path in folder.iterdir() if (path / REQUEST).exists())
 
 
-def _summary_or_damage(files: OperationFiles, undone: Mapping[str, Rollback]) -> OperationSummary:
+def _summary_or_damage(files: OperationFiles, undone: Mapping[str, Rollback], config: Config) -> OperationSummary:
     try:
-        return _summary(files, undone)
+        return _summary(files, undone, config)
     except QuriError as error:
         return OperationSummary(
             id=files.directory.name,
@@ -175,30 +177,35 @@ def _summary_or_damage(files: OperationFiles, undone: Mapping[str, Rollback]) ->
         )
 
 
-def _summary(files: OperationFiles, undone: Mapping[str, Rollback]) -> OperationSummary:
+def _summary(files: OperationFiles, undone: Mapping[str, Rollback], config: Config) -> OperationSummary:
     request, outcome = files.request(), files.outcome()
     journal = files.directory / JOURNAL_NAME
     records = read_records(journal)[0] if journal.exists() else ()
+    state = _state(files, outcome)
+    names = config.canister_names
     return OperationSummary(
         id=request.id,
         kind=request.kind,
         network=request.network,
         canisters=request.canisters,
         created_at_ns=request.created_at_ns,
-        state=_state(files, outcome),
+        state=state,
         outcome=outcome,
         reason=request.reason,
         left_stopped=left_stopped(records),
         safety_snapshots=safety_snapshots(records),
         directory=files.directory,
         rolled_back=undone.get(request.id),
-        own_snapshots=(*snapshots_made(records, UPLOAD_METADATA), *check_snapshots(records)),
+        own_snapshots=own_snapshots(records),
+        mixed=None if state == "running" else mixed_group(files.directory, request, outcome, names),
     )
 
 
 def _state(files: OperationFiles, outcome: Outcome | None) -> OperationState:
     if outcome is None:
         return "running" if files.runner_lives() else "interrupted"
+    if RESOLVED_RESULT in outcome.result:
+        return "resolved"
     words: dict[int, OperationState] = {
         ExitCode.OK: "done",
         ExitCode.PARTIAL: "partial",

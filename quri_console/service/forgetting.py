@@ -191,7 +191,7 @@ def _canister(config: Config, subject: str) -> CanisterConfig | None:
 
 def _holds(config: Config, state: SetState) -> tuple[str, ...]:
     """What a set holds: the configuration's names, the set's own, else ids."""
-    names = {canister.id: canister.name for canister in config.canisters}
+    names = config.canister_names
     items = () if state.manifest is None else state.manifest.items
     ids = ((item, item.subject.rpartition("/")[2]) for item in items)
     return tuple(names.get(canister_id) or str(item.fields.get("name") or canister_id) for item, canister_id in ids)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -80,7 +80,27 @@ def _stopped(files: OperationFiles) -> tuple[str, ...]:
 
 async def bring_back(session: Session, *, wait_seconds: float = WAIT_SECONDS) -> tuple[LeftStopped, ...]:
     """Start again what operations that died left stopped; what was found, and whether it runs. Asks nobody."""
-    return await asyncio.to_thread(bring_back_now, session, wait_seconds=wait_seconds)
+    found = await asyncio.to_thread(find_left_stopped, session.config, session.network.name)
+    # nobody is asked: this happens by the way, in commands that are about something else
+    return await _brought_back(dataclasses.replace(session, passphrase=None), found, wait_seconds)
+
+
+async def bring_back_one(
+    session: Session, files: OperationFiles, *, wait_seconds: float = WAIT_SECONDS
+) -> LeftStopped | None:
+    """Start what this one operation left stopped; None when it left nothing so. May ask for the key's passphrase."""
+    if not _is_left(files, session.network.name):
+        return None
+    (told,) = await _brought_back(session, (files,), wait_seconds)
+    return told
+
+
+async def _brought_back(
+    session: Session, found: Sequence[OperationFiles], wait_seconds: float
+) -> tuple[LeftStopped, ...]:
+    begun = [(files, _stopped(files), _begin(session, files)) for files in found]
+    give_up_at = time.monotonic() + wait_seconds
+    return tuple([await _outcome(files, stopped, problem, give_up_at) for files, stopped, problem in begun])
 
 
 async def keep_bringing_back(session: Session, say: Callable[[str], None], seconds: float) -> None:
@@ -95,18 +115,6 @@ async def keep_bringing_back(session: Session, say: Callable[[str], None], secon
             say("what was left stopped runs again")
         said = found
         await session.clock.sleep(seconds)
-
-
-def bring_back_now(session: Session, *, wait_seconds: float = WAIT_SECONDS) -> tuple[LeftStopped, ...]:
-    """As `bring_back`, for callers without a loop."""
-    found = find_left_stopped(session.config, session.network.name)
-    if not found:
-        return ()
-    # nobody is asked: this happens by the way, in commands that are about something else
-    quiet = dataclasses.replace(session, passphrase=None)
-    begun = [(files, _stopped(files), _begin(quiet, files)) for files in found]
-    give_up_at = time.monotonic() + wait_seconds
-    return tuple(_outcome(files, stopped, problem, give_up_at) for files, stopped, problem in begun)
 
 
 def _begin(session: Session, files: OperationFiles) -> str:
@@ -142,14 +150,17 @@ def _holder(session: Session, files: OperationFiles) -> str | None:
     return next((holder for holder in holders if holder is not None), None)
 
 
-def _outcome(files: OperationFiles, stopped: tuple[str, ...], problem: str, give_up_at: float) -> LeftStopped:
+async def _outcome(files: OperationFiles, stopped: tuple[str, ...], problem: str, give_up_at: float) -> LeftStopped:
     name = files.directory.name
     if problem:
         return LeftStopped(name, stopped, problem)
-    while files.runner_lives():
+    while True:
+        # slept, not waited for: the runner may be anybody's, and the loop has other things to do
+        await asyncio.sleep(_LOOK_SECONDS)
+        if not files.runner_lives():
+            break
         if time.monotonic() > give_up_at:
             return LeftStopped(name, stopped, "a process works on it")
-        time.sleep(_LOOK_SECONDS)
     still = _stopped(files)
     if still:
         return LeftStopped(name, still, f"starting it failed; see {files.directory / 'log.txt'}")

@@ -17,6 +17,7 @@ def lockdown_on(session: Session, reason: str) -> Lockdown:
     reason = _required(reason)
     lockdown = Lockdown(reason, session.clock.now_ns(), this_operator())
     put_lockdown(session.config.paths.state, lockdown)
+    session.log.say("lockdown", f"on, by {lockdown.by}: {reason}", "warning", news=True)
     try:
         _audit(session, LOCKDOWN_ON, reason)
     except StateFolderUnusable as error:
@@ -33,7 +34,9 @@ def lockdown_off(session: Session, reason: str) -> Lockdown | None:
     if read_lockdown(session.config.paths.state) is None:
         return None
     _audit(session, LOCKDOWN_OFF, reason)
-    return end_lockdown(session.config.paths.state)
+    ended = end_lockdown(session.config.paths.state)
+    session.log.say("lockdown", f"off, by {this_operator()}: {reason}", "warning", news=True)
+    return ended
 
 
 def _required(reason: str) -> str:

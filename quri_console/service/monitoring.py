@@ -7,7 +7,8 @@ from quri_console.monitor.fleet import FleetStatus
 from quri_console.service.after_round import AfterRound
 from quri_console.service.connect import as_shown
 from quri_console.service.pictures import picture
-from quri_console.service.rounds import poller_for
+from quri_console.service.polling import poller_for
+from quri_console.service.round_log import RoundLog
 from quri_console.service.session import Session
 
 DELIVERY_SECONDS = 30.0
@@ -21,9 +22,11 @@ async def monitor_once(session: Session, *, notify: bool = False) -> FleetStatus
     """
     async with await History.open(session.config.paths.history) as history:
         poller = poller_for(session)
-        after = AfterRound(session)
+        after, log = AfterRound(session), RoundLog(session)
         try:
-            await history.add_samples(session.network.name, await poller.round())
+            samples = await poller.round()
+            log.answered(samples)
+            await history.add_samples(session.network.name, samples)
             await after.gather(history, poller.agent, patient=False)
             network = as_shown(session.network, poller.root_key)
         finally:
@@ -31,7 +34,7 @@ async def monitor_once(session: Session, *, notify: bool = False) -> FleetStatus
         now_ns = session.clock.now_ns()
         fleet = await picture(session.config, network, history, now_ns, anomalies=after.anomalies)
         if notify:
-            await after.step(history, fleet, fresh=True)
+            log.alerts((await after.step(history, fleet, fresh=True)).events)
             from quri_console.service.deliveries import deliver_for
 
             await deliver_for(session, history, DELIVERY_SECONDS)

@@ -99,7 +99,7 @@ def new_request(
     )
 
 
-def start_operation(
+async def start_operation(
     session: Session, request: OperationRequest, prepare: Callable[[OperationFiles], None] = lambda _: None
 ) -> OperationHandle:
     """Write the request, let `prepare` lay files beside it, and start the runner.
@@ -112,7 +112,7 @@ def start_operation(
     # a start, and cycles for a canister, take nobody's stop for their own
     if request.kind not in ("start", "top-up"):
         with refusals_audited(session, request.kind, ", ".join(request.canisters)):
-            _require_nothing_left_stopped(session, request.canisters)
+            await _require_nothing_left_stopped(session, request.canisters)
     key = with_repository_passphrase(session, duty_key(session, duty_of(request.duty)), request.kind)
     note_confirmed(session, request)
     files = OperationFiles.create(session.config.paths.operations, request)
@@ -121,11 +121,11 @@ def start_operation(
     return OperationHandle(session, files)
 
 
-def _require_nothing_left_stopped(session: Session, names: Sequence[str]) -> None:
+async def _require_nothing_left_stopped(session: Session, names: Sequence[str]) -> None:
     """Refuse to work on a canister that an earlier operation stopped: it would be taken for stopped on purpose."""
-    from quri_console.service.left_stopped import bring_back_now
+    from quri_console.service.left_stopped import bring_back
 
-    bring_back_now(session)
+    await bring_back(session)
     # a clone's target need not be configured; its name is its id then
     wanted = {_id_of(session, name) for name in names}
     for earlier in operations(session):
@@ -136,7 +136,7 @@ def _require_nothing_left_stopped(session: Session, names: Sequence[str]) -> Non
                 f"and has not started {'it' if len(left) == 1 else 'them'} again",
                 why=f"its process ended before; whether the {'canister runs' if len(left) == 1 else 'canisters run'} "
                 "by now is not in its journal",
-                next_step=f"Run `quri-console operations resume {earlier.id}`, or abort it, first.",
+                next_step=f"Run `quri-console operations resume {earlier.id}`, abort it, or mark it resolved, first.",
             )
 
 

@@ -101,7 +101,7 @@ async def _alert_marks(config: Config, network: str, history: History, now_ns: i
     alerts = await history.alerts.current(network)
     if not alerts:
         return {}
-    names = {canister.id: canister.name for canister in config.canisters}
+    names = config.canister_names
     return alert_marks(alerts, await history.alerts.mutes(network), names, now_ns)
 
 

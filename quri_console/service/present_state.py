@@ -38,7 +38,7 @@ async def start_present_state(
     request = dataclasses.replace(
         request, confirmation=confirmation, force=force, parameters={"mode": "hot", KEEP_MORE: 1}
     )
-    return start_operation(session, request)
+    return await start_operation(session, request)
 
 
 def present_states(operations: Iterable[OperationSummary]) -> frozenset[str]:

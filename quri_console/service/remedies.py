@@ -164,7 +164,7 @@ async def start_remedy(
     require_possible(plan)
     request = new_request(session, plan.kind, (plan.name,), "operate", reason)
     request = dataclasses.replace(request, confirmation=confirmation, force=force, plan_hash=plan.hash)
-    return start_operation(session, request, prepare=lambda files: write_plan(files.directory, plan))
+    return await start_operation(session, request, prepare=lambda files: write_plan(files.directory, plan))
 
 
 async def _paying(session: Session, canister: str, amount: int, from_subaccount: bytes | None) -> Paying:

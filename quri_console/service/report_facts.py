@@ -16,10 +16,13 @@ from quri_console.effects.audit import ENDED_EFFECT, INTENDED, UPLOAD_BEGUN, UPL
 from quri_console.errors import QuriError
 from quri_console.history import History
 from quri_console.history.alerts import AlertEvent, Mute
+from quri_console.history.drills import DrillRecord, read_drills
 from quri_console.history.events import Event
+from quri_console.history.schedule_views import SchedulePast
 from quri_console.monitor.fleet import FleetStatus
 from quri_console.monitor.view import fleet_picture
 from quri_console.service.pictures import newest_copies, read_seen
+from quri_console.service.report_schedules import past_of_schedules
 from quri_console.service.session import Session
 from quri_console.units import DAY_SECONDS
 
@@ -71,6 +74,8 @@ class ReportFacts:
     encrypted: bool
     marks: Sequence[Mark]
     forgotten: Sequence[Forgotten]
+    drills: Sequence[DrillRecord]
+    schedules: Sequence[SchedulePast]
     audit_events: Sequence[Mapping[str, Any]]
     audit: AuditCheck | None
     problems: Sequence[str] = field(default=())
@@ -95,7 +100,10 @@ async def report_facts(session: Session, *, since_seconds: float) -> ReportFacts
         events = await history.events.newest(network, since_ns)
         alerts = await history.alerts.events(network, max(0, since_ns - LOOK_BACK_SECONDS * NANOSECONDS_PER_SECOND))
         mutes = await history.alerts.mutes(network)
+        schedules = await past_of_schedules(session, history, since_ns, until_ns)
     stored, log = await reading, await auditing
+    drills = read_drills(session.config.paths.state)
+    problems += [f"The drill {problem}." for problem in drills.problems]
     fleet = fleet_picture(session.config, session.network, seen, _newest(stored, network), now_ns=until_ns)
     return ReportFacts(
         config=session.config,
@@ -114,6 +122,8 @@ async def report_facts(session: Session, *, since_seconds: float) -> ReportFacts
         encrypted=stored.encrypted,
         marks=stored.marks,
         forgotten=stored.forgotten,
+        drills=drills.records,
+        schedules=schedules,
         audit_events=log.events,
         audit=log.check,
         problems=tuple(dict.fromkeys(problems)),

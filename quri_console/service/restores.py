@@ -143,7 +143,7 @@ async def start_restore(
         plan_hash=plan.hash,
         parameters={UNDO_IF_UNHEALTHY: undo_if_unhealthy, PAUSE: pause},
     )
-    return start_operation(session, request, prepare=lambda files: write_plan(files.directory, plan))
+    return await start_operation(session, request, prepare=lambda files: write_plan(files.directory, plan))
 
 
 def _wish(session: Session, canister: str, source: str, wishes: RestoreWishes) -> RestoreWish:

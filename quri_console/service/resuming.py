@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quri_console.effects.audit import ABORTED, RESUMED
 from quri_console.effects.operation_files import OperationFiles
+from quri_console.effects.operation_summary import RESOLVED_RESULT
 from quri_console.effects.runner import ABORT, CONTINUE, RESUME, start_runner
 from quri_console.errors import ExitCode, LockedError, RefusedBySafetyRule
 from quri_console.service.audit import note_asked
@@ -87,6 +88,8 @@ def _go_on(session: Session, handle: OperationHandle, request: str) -> Operation
 
 def _require_unfinished(files: OperationFiles) -> None:
     outcome = files.outcome()
-    if outcome is not None and outcome.exit_code in (ExitCode.OK, ExitCode.PARTIAL):
+    if outcome is not None and (
+        outcome.exit_code in (ExitCode.OK, ExitCode.PARTIAL) or RESOLVED_RESULT in outcome.result
+    ):
         name = files.directory.name
         raise RefusedBySafetyRule(f"{name} has ended: {outcome.what}", next_step="Start a new operation instead.")

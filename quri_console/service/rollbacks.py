@@ -102,7 +102,7 @@ def _group_name(handle: OperationHandle) -> str:
 
 def _undone_members(session: Session, handle: OperationHandle) -> tuple[RollbackMember, ...]:
     """What each canister goes back to. Raises RefusedBySafetyRule where one has nothing to go back to."""
-    from quri_console.restore.leftovers import left_behind
+    from quri_console.effects.replay import own_snapshots
     from quri_console.restore.rollback import RollbackMember, safety_snapshot_of
     from quri_console.restore.settings_step import settings_before
 
@@ -116,7 +116,7 @@ def _undone_members(session: Session, handle: OperationHandle) -> tuple[Rollback
             module_hash=None if before.live is None else before.live.module_hash,
             health_checks=checks.get(before.canister.to_str(), ()),
             settings=settings_before(before.settings, None if before.live is None else before.live.settings),
-            leftovers=left_behind(records, before.canister.to_str()),
+            leftovers=own_snapshots(records, canister=before.canister.to_str()),
         )
         for before in _planned_members(handle)
     )
@@ -180,4 +180,4 @@ async def start_rollback(
         plan_hash=plan_hash(plan),
         parameters={UNDONE: plan.operation},
     )
-    return start_operation(session, request, prepare=lambda files: write_plan(files.directory, plan))
+    return await start_operation(session, request, prepare=lambda files: write_plan(files.directory, plan))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import secrets
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.errors import QuriError
@@ -19,41 +18,19 @@ from quri_console.history.integrity import quick_check
 from quri_console.history.leases import Lease
 from quri_console.history.recovery import open_history, recover
 from quri_console.monitor.fleet import FleetStatus
-from quri_console.monitor.poll import Poller
-from quri_console.monitor.sources import PollTarget
 from quri_console.service.after_round import AfterRound, Step
-from quri_console.service.connect import as_shown, connect
-from quri_console.service.pictures import empty_picture, newest_attempts, picture
+from quri_console.service.connect import as_shown
+from quri_console.service.pace import Asked, Pace, RoundFacts
+from quri_console.service.pictures import empty_picture, picture
+from quri_console.service.polling import poller_for
+from quri_console.service.round_log import RoundLog
 from quri_console.service.session import Session
 from quri_console.tasks import first_failure
 
 Publish = Callable[[FleetStatus], None]
 
 
-@dataclass(frozen=True, slots=True)
-class RoundFacts:
-    """A round of this process: when it ended (ns), whether anybody answered, and the monotonic time it began at."""
-
-    ended_ns: int
-    answered: bool
-    started: float
-
-
-JITTER = 0.1
-BACK_OFF_LIMIT_SECONDS = 300.0
 LOOK_OUT_SECONDS = 1.0
-
-
-def poller_for(session: Session) -> Poller:
-    """A poller of the session's fleet with the identity of the duty `poll`."""
-    monitor = session.config.monitor
-    return Poller(
-        lambda: connect(session.network, session.config.identity("poll"), session.clock),
-        [PollTarget(canister.id, canister.sources, monitor.blackhole) for canister in session.config.canisters],
-        clock=session.clock,
-        concurrency=monitor.concurrency,
-        deadline_seconds=monitor.round_deadline_seconds,
-    )
 
 
 class Rounds:
@@ -75,21 +52,16 @@ class Rounds:
         """
         self._session = session
         self._publish = publish
-        self._chance = chance
-        # the shortest of all intervals: canisters with a longer one are left out of some rounds
-        self._interval = min(
-            (canister.interval_seconds for canister in session.config.canisters),
-            default=session.config.monitor.interval_seconds,
-        )
+        self._pace = Pace(session, chance)
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._asked = asyncio.Event()
+        self._asked = Asked(session.clock)
         self._poller = poller_for(session)
-        self._silent_rounds = 0
         self._shown_version = -1
         self._alerts_changed = alerts_changed
         self._round_ended = round_ended
         self._series = series
         self._after = AfterRound(session)
+        self._log = RoundLog(session)
         self._newest: FleetStatus | None = None
         # what the operator has to know for as long as this process runs
         self._standing_notice = ""
@@ -105,18 +77,13 @@ class Rounds:
     def _duty(self) -> str:
         return f"poll:{self._session.network.name}"
 
-    @property
-    def _lease_seconds(self) -> float:
-        # a leader renews before each round, so a lease must outlast one round and one pause
-        return max(2 * self._interval, self._interval + self._session.config.monitor.round_deadline_seconds)
-
     def keep_notice(self, text: str) -> None:
         """Say this with every picture from now on, unless there is something newer to say."""
         self._standing_notice = text
 
     def poll_now(self) -> None:
         """Start a round now instead of at the next interval; asked twice before it starts, it runs once."""
-        self._asked.set()
+        self._asked.ask()
 
     async def run(self) -> None:
         """Run until cancelled. What goes wrong is published as the picture's notice and tried again."""
@@ -126,7 +93,7 @@ class Rounds:
                     history, recovered = await open_history(self._session.config.paths.history, self._session.clock)
                     async with history:
                         if recovered is not None:
-                            self._standing_notice = recovered.notice
+                            self._recovered(recovered.notice)
                         async with first_failure() as tasks:
                             tasks.create_task(self._check_whole(history))
                             await self._serve(history)
@@ -143,7 +110,12 @@ class Rounds:
         if faults:
             raise damaged(history.path, faults)
 
+    def _recovered(self, notice: str) -> None:
+        self._standing_notice = notice
+        self._session.log.say("history", notice, "warning")
+
     async def _recover(self, damage: HistoryDamaged) -> None:
+        self._session.log.say("history", str(damage), "error")
         self._publish(empty_picture(self._session, damage))
         try:
             recovered = await recover(self._session.config.paths.history, self._session.clock)
@@ -152,54 +124,63 @@ class Rounds:
             return
         if recovered is None:
             # another process has done it, or it passed
-            await self._pause(LOOK_OUT_SECONDS)
+            await self._asked.pause(LOOK_OUT_SECONDS)
         else:
-            self._standing_notice = recovered.notice
+            self._recovered(recovered.notice)
 
     async def _wait_out(self, error: QuriError) -> None:
+        self._log.failed(str(error))
         self._publish(empty_picture(self._session, error))
-        await self._pause(self._interval)
+        await self._asked.pause(self._pace.interval)
 
     async def _serve(self, history: History) -> None:
         await self._show(history)
         try:
-            await self._pause(await self._seconds_until_due(history))
+            await self._asked.pause(await self._pace.seconds_until_due(history))
             while True:
                 lease = await self._acquire(history)
-                if lease.holder == self._holder or self._asked.is_set():
+                if lease.holder == self._holder or self._asked.now:
                     await self._lead(history)
                 else:
                     await self._read_along(history, lease)
         finally:
             await history.leases.release(self._duty, self._holder)
+            self._log.released(self._holder)
 
     async def _acquire(self, history: History) -> Lease:
-        return await history.leases.acquire(
-            self._duty, self._holder, now_ns=self._session.clock.now_ns(), seconds=self._lease_seconds
+        lease = await history.leases.acquire(
+            self._duty, self._holder, now_ns=self._session.clock.now_ns(), seconds=self._pace.lease_seconds
         )
+        self._log.lease(lease, self._holder)
+        return lease
 
     async def _lead(self, history: History) -> None:
-        self._asked.clear()
+        self._asked.met()
         started = self._session.clock.monotonic()
         try:
-            samples = await self._poller.round(await self._due(history))
+            samples = await self._poller.round(await self._pace.due(history))
         except QuriError as error:
-            await self._show(history, notice=str(error))
-            self._silent_rounds += 1
+            await self._failed(history, str(error))
+            self._pace.ended(answered=False)
         except Exception as error:  # noqa: BLE001 - a bug must be seen, and must not end the watch
-            await self._show(history, notice=f"quri-console itself failed: {type(error).__name__}: {error}")
-            self._silent_rounds += 1
+            await self._failed(history, f"quri-console itself failed: {type(error).__name__}: {error}")
+            self._pace.ended(answered=False)
         else:
+            self._log.answered(samples)
             await history.add_samples(self._session.network.name, samples)
-            self._silent_rounds = 0 if any(sample.answered for sample in samples) else self._silent_rounds + 1
+            self._pace.ended(answered=any(sample.answered for sample in samples))
             await self._follow_up(history, started)
-        delay = self._delay_seconds()
+        delay = self._pace.delay_seconds()
         self._say_when_next(delay)
         await self._rest(history, delay)
 
+    async def _failed(self, history: History, why: str) -> None:
+        self._log.failed(why)
+        await self._show(history, notice=why)
+
     def _say_when_next(self, delay: float) -> None:
         """While nobody answers, rounds come more seldom; whoever looks should know when the next one is."""
-        if self._silent_rounds and self._newest is not None:
+        if self._pace.silent_rounds and self._newest is not None:
             due_ns = self._session.clock.now_ns() + round(delay * NANOSECONDS_PER_SECOND)
             self._newest = replace(self._newest, next_round_ns=due_ns)
             self._publish(self._newest)
@@ -208,22 +189,23 @@ class Rounds:
         try:
             await self._after.gather(history, self._poller.agent)
             fleet = await self._show(history)
+            self._log.judged(fleet)
             self._told(await self._after.step(history, fleet, fresh=True))
         except QuriError:
             raise
         except Exception as error:  # noqa: BLE001 - a bug must be seen, and must not end the watch
-            await self._show(history, notice=f"quri-console itself failed: {type(error).__name__}: {error}")
-        self._round_ended(RoundFacts(self._session.clock.now_ns(), self._silent_rounds == 0, started))
+            await self._failed(history, f"quri-console itself failed: {type(error).__name__}: {error}")
+        self._round_ended(RoundFacts(self._session.clock.now_ns(), self._pace.silent_rounds == 0, started))
 
     async def _rest(self, history: History, seconds: float) -> None:
         """Wait for the next round; an alert whose waiting ends before it is not kept waiting."""
         clock = self._session.clock
         until = clock.monotonic() + seconds
-        while (left := until - clock.monotonic()) > 0 and not self._asked.is_set():
+        while (left := until - clock.monotonic()) > 0 and not self._asked.now:
             due_ns = self._next_due_ns
             if due_ns is None:
-                return await self._pause(left)
-            await self._pause(min(left, max((due_ns - clock.now_ns()) / NANOSECONDS_PER_SECOND, 0.0)))
+                return await self._asked.pause(left)
+            await self._asked.pause(min(left, max((due_ns - clock.now_ns()) / NANOSECONDS_PER_SECOND, 0.0)))
             if clock.now_ns() >= due_ns and self._newest is not None:
                 self._told(await self._after.step(history, self._newest, fresh=False))
         return None
@@ -231,61 +213,16 @@ class Rounds:
     def _told(self, step: Step) -> None:
         self._next_due_ns = step.next_due_ns
         if step.events:
+            self._log.alerts(step.events)
             self._alerts_changed(step.events)
-
-    async def _due(self, history: History) -> frozenset[str] | None:
-        """The canisters whose interval is over; None for all."""
-        canisters = self._session.config.canisters
-        if all(canister.interval_seconds <= self._interval for canister in canisters):
-            return None
-        now_ns = self._session.clock.now_ns()
-        attempts = await newest_attempts(history, self._session.network.name, now_ns)
-        return frozenset(
-            canister.id
-            for canister in canisters
-            if canister.id not in attempts
-            or now_ns - attempts[canister.id].at_ns
-            >= (1 - 2 * JITTER) * canister.interval_seconds * NANOSECONDS_PER_SECOND
-        )
-
-    def _delay_seconds(self) -> float:
-        # jitter keeps many consoles from asking in step; silence is answered with patience
-        patient: float = self._interval * 2.0 ** min(max(self._silent_rounds - 1, 0), 10)
-        delay = min(patient, max(self._interval, BACK_OFF_LIMIT_SECONDS))
-        return delay * (1 + JITTER * (2 * self._chance() - 1))
 
     async def _read_along(self, history: History, lease: Lease) -> None:
         """Publish what another process writes, until its lease has run out or a round is asked for."""
-        while self._session.clock.now_ns() < lease.expires_ns and not self._asked.is_set():
+        while self._session.clock.now_ns() < lease.expires_ns and not self._asked.now:
             if await history.data_version() != self._shown_version:
                 await self._show(history)
                 return
-            await self._pause(LOOK_OUT_SECONDS)
-
-    async def _seconds_until_due(self, history: History) -> float:
-        """How long the newest round of any process still counts as the current one."""
-        now_ns = self._session.clock.now_ns()
-        attempts = await newest_attempts(history, self._session.network.name, now_ns)
-        ids = [canister.id for canister in self._session.config.canisters]
-        if not ids or not all(canister_id in attempts for canister_id in ids):
-            return 0.0
-        oldest_ns = min(attempts[canister_id].at_ns for canister_id in ids)
-        age = (now_ns - oldest_ns) / NANOSECONDS_PER_SECOND
-        return min(max(self._interval - age, 0.0), self._interval)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, or return at once when a round is asked for."""
-        if seconds <= 0 or self._asked.is_set():
-            return
-        waiters = {
-            asyncio.ensure_future(self._session.clock.sleep(seconds)),
-            asyncio.ensure_future(self._asked.wait()),
-        }
-        try:
-            await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiter in waiters:
-                waiter.cancel()
+            await self._asked.pause(LOOK_OUT_SECONDS)
 
     async def _show(self, history: History, *, notice: str = "") -> FleetStatus:
         session = self._session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,8 @@ from quri_console.service.schedule_files import heading
 from quri_console.service.session import Session
 
 CRONTAB = Path("crontab")
+ABSENT = ("no crontab", "no such file")
+"""What the various crontab programs say of a user that has none, beside ending with 1."""
 
 
 def into_crontab(session: Session, block: str, *, dry_run: bool) -> InstalledFile:
@@ -54,8 +57,16 @@ def _parted(session: Session, text: str) -> tuple[str, str, str]:
 
 def _crontab() -> str:
     done = _call_crontab("-l")
-    # without one it fails, and says so in the words of each system
-    return done.stdout if done.returncode == 0 else ""
+    if done.returncode == 0:
+        return done.stdout
+    # a table that only could not be read would be replaced by ours alone
+    if not any(words in done.stderr.lower() for words in ABSENT):
+        raise QuriError(
+            "the present crontab cannot be read",
+            why=done.stderr.strip()[:300] or f"crontab -l ended with {done.returncode}",
+            next_step="Nothing was changed. See what `crontab -l` says, and try again.",
+        )
+    return ""
 
 
 def _set_crontab(text: str) -> None:
@@ -69,4 +80,7 @@ def _call_crontab(option: str, text: str | None = None) -> subprocess.CompletedP
     if program is None:
         raise UsageError("this machine has no `crontab`", next_step="Install cron, or use --systemd.")
     given = {"stdin": subprocess.DEVNULL} if text is None else {"input": text}
-    return subprocess.run([program, option], capture_output=True, text=True, check=False, timeout=30, **given)
+    plain_english = {**os.environ, "LC_ALL": "C"}
+    return subprocess.run(
+        [program, option], capture_output=True, text=True, check=False, timeout=30, env=plain_english, **given
+    )

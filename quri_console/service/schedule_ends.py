@@ -9,7 +9,8 @@ from quri_console.config.schedule_model import COSTING, ScheduleConfig
 from quri_console.history import History
 from quri_console.history.schedule_runs import ScheduleRun
 from quri_console.service.schedule_jobs import run_reason
-from quri_console.service.schedule_runs import job_files, tell
+from quri_console.service.schedule_messages import tell
+from quri_console.service.schedule_runs import job_files
 from quri_console.service.session import Session
 
 

@@ -82,5 +82,5 @@ def unusable(path: Path, error: OSError) -> QuriError:
     return QuriError(
         f"cannot use {path}",
         why=error.strerror or str(error),
-        next_step="Install as the user who may write there, or without --system for yourself.",
+        next_step="Install as the user who may write there, or name another folder: --directory DIR.",
     )

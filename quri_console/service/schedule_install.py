@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from quri_console.config.schedule_model import ScheduleConfig
 from quri_console.errors import ConfigError
 from quri_console.history.schedule_views import Installation, InstalledFile
 from quri_console.service.schedule_crontab import into_crontab, out_of_crontab
@@ -24,6 +25,7 @@ from quri_console.service.schedule_units import (
     timer_unit,
     unit_name,
 )
+from quri_console.service.schedule_user import JobUser, folders_to_make, job_user, unreadable, written
 from quri_console.service.session import Session
 
 System = Literal["systemd", "cron", "launchd"]
@@ -69,12 +71,19 @@ def install(session: Session, wish: Wish, *, dry_run: bool = False) -> Installat
             f"{session.config.path} has no schedule that is on",
             next_step="Add [schedules] with enabled = true, or a [schedules.NAME].",
         )
-    wanted = _wanted(session, wish)
+    user = job_user(session.config, wish.user) if wish.user else None
+    place = place_of(session, wish, user)
+    config = session.config if user is None else user.config
+    wanted = _wanted(session, wish, place, config.schedules.active)
     if wish.in_crontab:
         files: tuple[InstalledFile, ...] = (into_crontab(session, next(iter(wanted.values())), dry_run=dry_run),)
     else:
         files = _into_folder(session, wish, wanted, dry_run=dry_run)
-    return Installation(files, _notes(session, wish), _next_steps(wish, files))
+    notes = (*_notes(session, wish), *(_user_notes(place, user) if wish.user else ()), *_timer_notes(files))
+    steps = _next_steps(wish, files)
+    if steps and user is not None and wish.system == "systemd":
+        steps = (*folders_to_make(user), *steps)
+    return Installation(files, notes, steps)
 
 
 def uninstall(session: Session, wish: Wish, *, dry_run: bool = False) -> Installation:
@@ -83,26 +92,25 @@ def uninstall(session: Session, wish: Wish, *, dry_run: bool = False) -> Install
         files = out_of_crontab(session, dry_run=dry_run)
     else:
         files = tuple(removed(path, dry_run=dry_run) for path in _ours(session, wish))
-    return Installation(files, (), _next_steps(wish, files))
+    return Installation(files, _timer_notes(files), _next_steps(wish, files))
 
 
-def place_of(session: Session, wish: Wish) -> Place:
-    """What the units are written for."""
+def place_of(session: Session, wish: Wish, user: JobUser | None) -> Place:
+    """What the units are written for: the folders are those of the user whose jobs they are."""
     config = session.config
     program = shutil.which("quri-console", path=str(Path(sys.executable).parent))
     return Place(
         program=(program,) if program else (sys.executable, "-m", "quri_console"),
         config=config.path,
         network=session.network.name,
-        writes=(config.paths.state, config.paths.cache, config.repository.path),
+        writes=written(config if user is None else user.config),
         user=wish.user,
     )
 
 
-def _wanted(session: Session, wish: Wish) -> dict[Path, str]:
+def _wanted(session: Session, wish: Wish, place: Place, schedules: Sequence[ScheduleConfig]) -> dict[Path, str]:
     """The content of every file by its path; of a user's crontab one block, whatever its path."""
-    place, found = place_of(session, wish), {}
-    schedules = session.config.schedules.active
+    found = {}
     if wish.system == "cron":
         lines = crontab_lines(place, schedules, utc=time.timezone == 0 and time.daylight == 0)
         found[wish.folder / f"quri-console-{session.network.name}"] = "\n".join(lines) + "\n"
@@ -146,9 +154,36 @@ def _notes(session: Session, wish: Wish) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _user_notes(place: Place, user: JobUser | None) -> tuple[str, ...]:
+    if user is None:
+        return (
+            f"This machine has no user {place.user} yet: create it, then install again, because the folders that its "
+            "jobs write into depend on its home.",
+        )
+    # an environment's interpreter may lie in the home of whoever made it
+    programs = (Path(place.program[0]), Path(sys.executable).resolve())
+    hidden = [*unreadable(user), *(path for path in programs if not user.may_read(path))]
+    return tuple(f"{user.name} cannot read {path}: without it the jobs fail." for path in dict.fromkeys(hidden))
+
+
+def _without_service(files: Sequence[InstalledFile]) -> tuple[Path, ...]:
+    """Timers that somebody edited, so that they stay, and whose service does not."""
+    stay = [file.path for file in files if file.change != "removed"]
+    edited = [file.path for file in files if file.change == "left alone" and file.path.suffix == ".timer"]
+    return tuple(path for path in edited if path.with_suffix(".service") not in stay)
+
+
+def _timer_notes(files: Sequence[InstalledFile]) -> tuple[str, ...]:
+    return tuple(
+        f"{path.name} was edited and stays without its service: it fails at each of its times until it is switched off "
+        f"(see Next) and {path} is removed."
+        for path in _without_service(files)
+    )
+
+
 def _next_steps(wish: Wish, files: Sequence[InstalledFile]) -> tuple[str, ...]:
     changed = [file.path.name for file in files if file.change in ("written", "removed")]
-    if not changed or wish.system == "cron":
+    if not (changed or _without_service(files)) or wish.system == "cron":
         return ()
     if wish.system == "launchd":
         domain = "system" if wish.user else "gui/$(id -u)"
@@ -158,6 +193,8 @@ def _next_steps(wish: Wish, files: Sequence[InstalledFile]) -> tuple[str, ...]:
     timers = {change: [f.path.name for f in files if f.change == change and f.path.suffix == ".timer"] for change in
               ("written", "removed")}  # fmt: skip
     steps = [f"{control} stop {' '.join(timers['removed'])}"] if timers["removed"] else []
+    if left := [path.name for path in _without_service(files)]:
+        steps.append(f"{control} disable --now {' '.join(left)}")
     steps.append(f"{control} daemon-reload")
     if timers["written"]:
         steps.append(f"{control} enable --now {' '.join(timers['written'])}")

@@ -98,7 +98,9 @@ def _backup(config: Config, network: NetworkConfig, schedule: ScheduleConfig, re
 def _report(config: Config, schedule: ScheduleConfig, slot_ns: int) -> JobCommand:
     name = f"{schedule.name}-{utc_datetime(slot_ns):%Y%m%dT%H%M%SZ}.md"
     kind = schedule.job.removeprefix("report-")
-    return JobCommand(("report", kind, "--out", str(reports_folder(config) / name)))
+    send = [word for channel in schedule.channels for word in ("--send", channel)]
+    # 3: written, but a channel has not taken the message yet, which is tried for a day like every other
+    return JobCommand(("report", kind, "--out", str(reports_folder(config) / name), *send), (0, 3))
 
 
 def reports_folder(config: Config) -> Path:

@@ -17,8 +17,10 @@ from quri_console.history import History
 from quri_console.history.leases import Lease
 from quri_console.history.schedule_runs import ScheduleRun
 from quri_console.service.schedule_ends import settle
+from quri_console.service.schedule_log import log_end
+from quri_console.service.schedule_messages import Unkept
 from quri_console.service.schedule_runs import Runner
-from quri_console.service.schedule_times import Due, next_due
+from quri_console.service.schedule_times import Due, first_seen, next_due
 from quri_console.service.session import Session
 
 LOOK_SECONDS = 60.0
@@ -65,6 +67,7 @@ class ScheduleLoop:
         self._plan: _Plan | None = None
         self._runs: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._held_ns: dict[str, int] = {}
+        self._unkept = Unkept(session)
 
     @property
     def leads(self) -> bool:
@@ -82,9 +85,11 @@ class ScheduleLoop:
                 try:
                     await self._serve()
                 except QuriError as error:
-                    self._say(f"schedules: {error}", True)
+                    await self._not_kept("schedules", error)
                 except Exception as error:  # noqa: BLE001 - a bug must be seen, and must not end the watch
-                    self._say(f"schedules: quri-console itself failed: {type(error).__name__}: {error}", True)
+                    why = f"schedules: quri-console itself failed: {type(error).__name__}: {error}"
+                    self._session.log.say("schedule", why, "error")
+                    self._say(why, True)
                 await self._session.clock.sleep(PAUSE_SECONDS)
         finally:
             tasks = tuple(self._runs.values())
@@ -114,7 +119,11 @@ class ScheduleLoop:
         self._lease = await history.leases.acquire(self._duty, self._holder, now_ns=now_ns, seconds=LEASE_SECONDS)
         if self.leads and not led:
             self._plan = None
+            self._session.log.say("lease", "running the schedules from here", duty="schedule", news=True)
             self._say("running the schedules from here", False)
+        elif led and not self.leads:
+            lost = f"lost the lease: {self._lease.holder} runs the schedules now"
+            self._session.log.say("lease", lost, "warning", duty="schedule", news=True)
         return self.leads
 
     def _pause_seconds(self) -> float:
@@ -168,12 +177,11 @@ class ScheduleLoop:
     async def _last(
         self, history: History, schedule: ScheduleConfig, last: ScheduleRun | None, now_ns: int
     ) -> ScheduleRun:
-        """The newest run; a schedule that is new, was off or has another cron line begins now, and misses nothing."""
+        """The newest run; of a schedule that is new, was off or has another cron line that it begins now."""
         cron = schedule.cron if schedule.enabled else ""
         if last is not None and last.cron == cron:
             return last
-        network = self._session.network.name
-        first = ScheduleRun(network, schedule.name, now_ns, 0, cron, "watch", now_ns, now_ns, "known")
+        first = first_seen(schedule, self._session.network.name, now_ns, "watch")
         await history.schedule_runs.put(first)
         return first
 
@@ -182,6 +190,7 @@ class ScheduleLoop:
             return run
         settled = await settle(self._session, history, run, now_ns)
         if settled.outcome not in ("running", run.outcome):
+            log_end(self._session, settled)
             self._told(settled)
         return settled
 
@@ -192,40 +201,37 @@ class ScheduleLoop:
         await claimed.wait()
 
     async def _one(self, schedule: ScheduleConfig, due: Due, claimed: asyncio.Event) -> None:
-        remark = _remark(due)
-
         def begun() -> None:
-            self._say(f"schedule {schedule.name}: begins" + (f" ({remark})" if remark else ""), False)
+            self._say(f"schedule {schedule.name}: begins" + (f" ({due.remark})" if due.remark else ""), False)
             claimed.set()
 
         try:
-            run = await self._runner.run(
-                schedule, due.slot_ns, "watch", attempt=due.attempt, remark=remark, claimed=begun
-            )
+            run = await self._runner.run(schedule, due, "watch", claimed=begun)
             if run is not None:
                 self._told(run)
         except QuriError as error:
-            self._put_off(schedule, str(error))
+            claimed.set()
+            await self._put_off(schedule, error)
         except Exception as error:  # noqa: BLE001 - a bug must be seen, and must not end the watch
-            self._put_off(schedule, f"quri-console itself failed: {type(error).__name__}: {error}")
+            await self._put_off(schedule, QuriError(f"quri-console itself failed: {type(error).__name__}: {error}"))
         finally:
             claimed.set()
             self._runs.pop((schedule.name, due.slot_ns), None)
             self._plan = None
 
-    def _put_off(self, schedule: ScheduleConfig, why: str) -> None:
+    async def _put_off(self, schedule: ScheduleConfig, error: QuriError) -> None:
         """A run that could not even be written down, as on a full disk: said, and tried again later."""
-        self._say(f"schedule {schedule.name}: {why}", True)
         later = round(self._look_seconds * NANOSECONDS_PER_SECOND)
         self._held_ns[schedule.name] = self._session.clock.now_ns() + later
+        await self._not_kept(f"schedule {schedule.name}", error)
+
+    async def _not_kept(self, what: str, error: QuriError) -> None:
+        """Said at once, and again every hour: what cannot be written down can be sent."""
+        if self._unkept.is_news(what, error):
+            self._session.log.say("schedule", f"{what}: {error}", "error")
+            self._say(f"{what}: {error}", True)
+            await self._unkept.tell(what, error)
 
     def _told(self, run: ScheduleRun) -> None:
         text = f"schedule {run.schedule} of {utc_datetime(run.slot_ns):%Y-%m-%d %H:%M} UTC: {run.outcome}"
         self._say(text + (f": {run.note}" if run.note else ""), run.outcome != "done")
-
-
-def _remark(due: Due) -> str:
-    words = ["tried again"] if due.attempt > 1 else ["caught up"] if due.late else []
-    if due.missed:
-        words.append(f"{due.missed} earlier slot{'s were' if due.missed > 1 else ' was'} missed")
-    return "; ".join(words)

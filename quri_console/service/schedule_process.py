@@ -144,7 +144,7 @@ class Processes:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=log,
-            env={**os.environ, "NO_COLOR": "1"},
+            env=_environment(),
             pass_fds=(job.lock,),
             start_new_session=True,
         )
@@ -157,6 +157,11 @@ class Processes:
             deadline.cancel()
             if not ended.done():
                 await _end(process.pid, ended)
+
+
+def _environment() -> dict[str, str]:
+    """Ours, for output that is kept and quoted: no colours, and lines broken for nobody's terminal."""
+    return {name: value for name, value in os.environ.items() if name != "COLUMNS"} | {"NO_COLOR": "1"}
 
 
 async def _end(group: int, ended: asyncio.Future[int]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from quri_console.clock import NANOSECONDS_PER_SECOND, utc_datetime
 from quri_console.config.schedule_model import COSTING, ScheduleConfig
 from quri_console.effects.durable import make_private_directory
 from quri_console.effects.lockdown import read_lockdown
@@ -16,13 +17,15 @@ from quri_console.history.schedule_runs import RunOrigin, RunOutcome, ScheduleRu
 from quri_console.service.duty_heartbeat import Ending, heartbeats_of
 from quri_console.service.lockdowns import lockdown_words
 from quri_console.service.schedule_jobs import canisters_of, commands_of, not_there, reports_folder, run_reason
+from quri_console.service.schedule_log import log_begin, log_end
+from quri_console.service.schedule_messages import DAY_NS, tell
 from quri_console.service.schedule_process import Execute, Job, JobEnd, JobFiles, Processes
+from quri_console.service.schedule_times import Due
 from quri_console.service.session import Session
-from quri_console.units import DAY_SECONDS, format_cycles, format_duration
+from quri_console.units import format_cycles, format_duration
 
 Bill = Callable[[Session, ScheduleConfig], Awaitable[int]]
 """What a run will cost, in cycles. Raises QuriError."""
-DAY_NS = DAY_SECONDS * NANOSECONDS_PER_SECOND
 NOTE_LENGTH = 500
 
 
@@ -69,36 +72,43 @@ class Runner:
     async def run(
         self,
         schedule: ScheduleConfig,
-        slot_ns: int,
+        due: Due,
         origin: RunOrigin,
         *,
-        attempt: int = 1,
-        remark: str = "",
         claimed: Callable[[], None] = lambda: None,
     ) -> ScheduleRun | None:
-        """Run a slot to its end and say how it went; None when somebody else has claimed it.
+        """Run what is due to its end and say how it went; None when somebody else has claimed it.
 
         `claimed` is called when the slot is taken. Raises QuriError where the history cannot be written: then nothing
         was begun, or its end was not noted.
         """
         now_ns = self._session.clock.now_ns()
-        run = ScheduleRun(
-            self._session.network.name, schedule.name, slot_ns, attempt, schedule.cron, origin, now_ns, note=remark
-        )
+        network, name = self._session.network.name, schedule.name
+        run = ScheduleRun(network, name, due.slot_ns, due.attempt, schedule.cron, origin, now_ns, note=due.remark)
         try:
             # before the claim: a run that is not over and that nobody holds has lost its process
             with job_files(self._session, schedule.name).held() as lock:
                 if not await self._claim(run):
                     return None
                 claimed()
+                log_begin(self._session, run)
+                if due.missed:
+                    await self._tell_missed(schedule, run, due.missed)
                 return await self._claimed(schedule, run, lock)
         except LockedError as error:
             run = _ended(run, Verdict("skipped", str(error)), now_ns)
-            return run if await self._claim(run) else None
+            if not await self._claim(run):
+                return None
+            log_end(self._session, run)
+            return run
 
     async def _claim(self, run: ScheduleRun) -> bool:
         async with await self._history() as history:
             return await history.schedule_runs.claim(run)
+
+    async def _tell_missed(self, schedule: ScheduleConfig, run: ScheduleRun, missed: int) -> None:
+        async with await self._history() as history:
+            await tell(self._session, history, schedule, run, f"was not run {missed} time{'s' if missed > 1 else ''}")
 
     async def _claimed(self, schedule: ScheduleConfig, run: ScheduleRun, lock: int) -> ScheduleRun:
         bill = _Reserved()
@@ -185,6 +195,7 @@ class Runner:
         run = _ended(run, verdict, self._session.clock.now_ns())
         async with await self._history() as history:
             await history.schedule_runs.put(run)
+            log_end(self._session, run)
             if run.outcome in ("failed", "interrupted"):
                 await tell(self._session, history, schedule, run)
         return run
@@ -210,27 +221,20 @@ def _verdict(schedule: ScheduleConfig, command: str, end: JobEnd, fine: tuple[in
     if end.exit_code is None:
         note = f"`{command}` was not over after {format_duration(schedule.deadline_seconds)} (deadline) and was ended"
         return Verdict("failed", note)
+    last = _last_words(end.tail)
     if end.exit_code in fine:
-        return Verdict("done", exit_code=end.exit_code, cycles=cycles)
-    last = " ".join(end.tail.splitlines()[-3:])
+        return Verdict("done", last if end.exit_code else "", end.exit_code, cycles)
     note = f"`{command}` ended with exit code {end.exit_code}" + (f": {last}" if last else "")
     return Verdict("failed", note, end.exit_code, cycles)
 
 
-async def tell(session: Session, history: History, schedule: ScheduleConfig, run: ScheduleRun) -> None:
-    """Put a message about a run that failed into the outbox of every channel, once."""
-    if not session.config.channels:
-        return
-    from quri_console.monitor.notification import Notification
-    from quri_console.monitor.notify.documents import outbox_message
-
-    slot = utc_datetime(run.slot_ns)
-    text = "\n".join(
-        (f"Slot: {slot:%Y-%m-%d %H:%M} UTC", f"Why: {run.note}", f"See: quri-console schedule explain {schedule.name}")
-    )
-    key = f"schedule:{run.network}:{run.schedule}:{run.slot_ns}:{run.attempt}"
-    title = f"Schedule {schedule.name} ({schedule.job}) on {run.network} {run.outcome}"
-    now_ns = session.clock.now_ns()
-    message = outbox_message(Notification(key, "", "internal", title, now_ns, text=text))
-    names = [channel.name for channel in session.config.channels]
-    await history.outbox.put(message, names, now_ns=now_ns, expires_ns=now_ns + DAY_NS)
+def _last_words(tail: str) -> str:
+    """How a command's last lines end: in the words of its failure, as JSON or as text, or in whatever it said."""
+    lines = tail.splitlines()
+    for number, line in enumerate(lines):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            error = json.loads(line)["error"]
+            return " ".join(filter(None, (": ".join(filter(None, (error["what"], error["why"]))), error["next_step"])))
+        if line.startswith("Error: "):
+            return " ".join(part.strip() for part in lines[number:][:3])
+    return " ".join([part for line in lines if (part := line.strip())][-3:])

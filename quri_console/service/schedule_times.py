@@ -11,7 +11,7 @@ from cronsim import CronSim
 
 from quri_console.clock import NANOSECONDS_PER_SECOND, utc_datetime
 from quri_console.config.schedule_model import ScheduleConfig
-from quri_console.history.schedule_runs import ScheduleRun
+from quri_console.history.schedule_runs import RunOrigin, ScheduleRun
 
 ON_TIME_SECONDS = 600.0
 """A run that begins so much later than its slot and jitter say is a catch-up."""
@@ -29,6 +29,14 @@ class Due:
     missed: int = 0
     attempt: int = 1
     late: bool = False
+
+    @property
+    def remark(self) -> str:
+        """What is remarkable about a run of it; empty for a run like every other."""
+        words = ["tried again"] if self.attempt > 1 else ["caught up"] if self.late else []
+        if self.missed:
+            words.append(f"{self.missed} earlier slot{'s were' if self.missed > 1 else ' was'} missed")
+        return "; ".join(words)
 
 
 def slot_at(cron: str, now_ns: int) -> int | None:
@@ -65,6 +73,26 @@ def next_due(schedule: ScheduleConfig, network: str, last: ScheduleRun, now_ns: 
     if now_ns > at_ns + round(ON_TIME_SECONDS * NANOSECONDS_PER_SECOND):
         return Due(newest, now_ns, missed, late=True)
     return Due(newest, at_ns, missed)
+
+
+def first_seen(schedule: ScheduleConfig, network: str, now_ns: int, origin: RunOrigin) -> ScheduleRun:
+    """What is kept of a schedule that is new, was off or has another cron line: it begins now, and misses nothing."""
+    cron = schedule.cron if schedule.enabled else ""
+    return ScheduleRun(network, schedule.name, now_ns, 0, cron, origin, now_ns, now_ns, "known")
+
+
+def overdue(schedule: ScheduleConfig, network: str, last: ScheduleRun, now_ns: int) -> Due | None:
+    """The slot that somebody should have begun by now and nobody did; None where none is, or one runs.
+
+    A schedule whose line was changed since begins anew with whoever runs it, and is late for nothing before that.
+    """
+    if not schedule.enabled or last.outcome == "running" or last.cron != schedule.cron:
+        return None
+    due = next_due(schedule, network, last, now_ns)
+    if due is None or due.attempt > 1:
+        return None
+    latest_ns = due.slot_ns + round((schedule.jitter_seconds + ON_TIME_SECONDS) * NANOSECONDS_PER_SECOND)
+    return due if now_ns > latest_ns else None
 
 
 def planned(schedule: ScheduleConfig, network: str, after_ns: int, count: int) -> tuple[int, ...]:

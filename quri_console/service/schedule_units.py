@@ -40,8 +40,8 @@ _SYSTEM_ONLY = (
     "ProtectKernelModules=yes",
     "ProtectKernelTunables=yes",
     "ProtectControlGroups=yes",
+    # not ProcSubset=pid: it hides the id of this boot, by which a lock of a process that died is known to be stale
     "ProtectProc=invisible",
-    "ProcSubset=pid",
     "PrivateTmp=yes",
     "PrivateMounts=yes",
     "PrivateDevices=yes",
@@ -94,7 +94,8 @@ def service_unit(place: Place, schedule: ScheduleConfig) -> str:
         *_ALWAYS,
     ]
     if place.user:
-        writes = " ".join(_quoted(f"-{path}") for path in place.writes)
+        folders = (*place.writes, *(() if schedule.folder is None else (schedule.folder,)))
+        writes = " ".join(_quoted(f"-{path}") for path in folders)
         lines += [f"User={place.user}", *_SYSTEM_ONLY, f"ReadWritePaths={writes}"]
     return "\n".join(lines) + "\n"
 
@@ -173,6 +174,7 @@ def launchd_agent(place: Place, schedule: ScheduleConfig) -> str:
         "ProcessType": "Background",
         "LowPriorityIO": True,
         "Umask": 0o077,
+        **({"UserName": place.user} if place.user else {}),
     }
     return plistlib.dumps(document).decode()
 

@@ -6,16 +6,19 @@ import difflib
 
 from quri_console.clock import NANOSECONDS_PER_SECOND
 from quri_console.config.schedule_model import COSTING, ScheduleConfig
+from quri_console.effects.durable import StateFolderUnusable
 from quri_console.effects.lockdown import read_lockdown
 from quri_console.errors import UsageError
 from quri_console.history import History
+from quri_console.history.failures import HistoryUnusable
 from quri_console.history.schedule_runs import ScheduleRun
 from quri_console.history.schedule_views import SchedulesView, ScheduleView
 from quri_console.service.lockdowns import lockdown_words
 from quri_console.service.schedule_ends import settle
 from quri_console.service.schedule_jobs import MEANING, canisters_of, commands_of, not_there
-from quri_console.service.schedule_runs import DAY_NS, Runner
-from quri_console.service.schedule_times import ON_TIME_SECONDS, jitter_ns, next_due, planned, slot_at
+from quri_console.service.schedule_messages import DAY_NS, Unkept
+from quri_console.service.schedule_runs import Runner
+from quri_console.service.schedule_times import ON_TIME_SECONDS, Due, first_seen, jitter_ns, next_due, planned, slot_at
 from quri_console.service.session import Session
 
 NEXT_RUNS = 5
@@ -28,8 +31,7 @@ async def schedules(session: Session) -> SchedulesView:
     async with await History.open(session.config.paths.history) as history:
         views = [await _view(session, history, entry, 1, 1) for entry in config.entries]
         lease = await history.leases.get(f"schedule:{network}")
-        midnight = now_ns - now_ns % DAY_NS
-        spent = await history.schedule_runs.cycles_since(network, midnight, midnight + DAY_NS)
+        spent = await _spent_today(session, history)
     return SchedulesView(
         network=network,
         now_ns=now_ns,
@@ -64,6 +66,7 @@ def schedule_named(session: Session, name: str) -> ScheduleConfig:
 
 async def _view(session: Session, history: History, entry: ScheduleConfig, ahead: int, back: int) -> ScheduleView:
     network, now_ns = session.network.name, session.clock.now_ns()
+    most = session.config.schedules.max_cycles_per_day if entry.job in COSTING else None
     # the overview is from history alone: a backup's command needs the rooms that make backups
     slot_ns = slot_at(entry.cron, now_ns) or now_ns
     commands = commands_of(session.config, session.network, entry, slot_ns) if ahead > 1 else ()
@@ -76,7 +79,15 @@ async def _view(session: Session, history: History, entry: ScheduleConfig, ahead
         next_ns=planned(entry, network, now_ns, ahead) if entry.enabled else (),
         runs=await history.schedule_runs.of(network, entry.name, back),
         obstacles=obstacles(session, entry),
+        spent_cycles=0 if most is None else await _spent_today(session, history),
+        most_cycles=most,
     )
+
+
+async def _spent_today(session: Session, history: History) -> int:
+    now_ns = session.clock.now_ns()
+    midnight = now_ns - now_ns % DAY_NS
+    return await history.schedule_runs.cycles_since(session.network.name, midnight, midnight + DAY_NS)
 
 
 def obstacles(session: Session, schedule: ScheduleConfig) -> tuple[str, ...]:
@@ -99,11 +110,12 @@ def unattended(session: Session) -> tuple[str, ...]:
     if not config.schedules.in_watch or not any(entry.job in COSTING for entry in config.schedules.active):
         return ()
     identity = config.identity("backup")
-    where = "" if identity is None else f" ({identity.pem})"
+    if identity is None:
+        return ()  # without it such a schedule is not begun, which `obstacles` says
     return (
-        f"`watch` uses the key of [identities.backup]{where} with nobody present: whoever takes over that process or "
-        "its user controls the canisters. Better: in_watch = false, and one-shot jobs under a user of their own "
-        "(`quri-console schedule install --systemd --system --as USER`).",
+        f"`watch` uses the key of [identities.backup] ({identity.pem}) with nobody present: whoever takes over that "
+        "process or its user controls the canisters. Better: in_watch = false, and one-shot jobs under a user of "
+        "their own (`quri-console schedule install --systemd --system --as USER`).",
     )
 
 
@@ -117,19 +129,22 @@ async def run_schedule(
     schedule = schedule_named(session, name)
     runner = runner or Runner(session)
     if not if_due:
-        return await runner.run(schedule, session.clock.now_ns(), "command")
+        now_ns = session.clock.now_ns()
+        return await runner.run(schedule, Due(now_ns, now_ns), "command")
     if not schedule.enabled:
         return None
-    async with await History.open(session.config.paths.history) as history:
-        due = await _due_now(session, history, schedule)
-    if due is None:
-        return None
-    slot_ns, attempt, remark = due
-    return await runner.run(schedule, slot_ns, "timer", attempt=attempt, remark=remark)
+    try:
+        async with await History.open(session.config.paths.history) as history:
+            due = await _due_now(session, history, schedule)
+        return None if due is None else await runner.run(schedule, due, "timer")
+    except (HistoryUnusable, StateFolderUnusable) as error:
+        # nobody is there to read what a timer's command says
+        await Unkept(session).tell(f"schedule {name}", error)
+        raise
 
 
-async def _due_now(session: Session, history: History, schedule: ScheduleConfig) -> tuple[int, int, str] | None:
-    """The slot that waits, which attempt at it this is, and what is remarkable; None when nothing waits."""
+async def _due_now(session: Session, history: History, schedule: ScheduleConfig) -> Due | None:
+    """The slot that waits to be run; None when nothing waits."""
     network, now_ns = session.network.name, session.clock.now_ns()
     for run in await history.schedule_runs.unfinished(network):
         if run.schedule == schedule.name:
@@ -139,13 +154,11 @@ async def _due_now(session: Session, history: History, schedule: ScheduleConfig)
         slot_ns = slot_at(schedule.cron, now_ns)
         latest = round((schedule.jitter_seconds + ON_TIME_SECONDS) * NANOSECONDS_PER_SECOND)
         if slot_ns is not None and now_ns - slot_ns <= latest:
-            return slot_ns, 1, ""
-        first = ScheduleRun(network, schedule.name, now_ns, 0, schedule.cron, "timer", now_ns, now_ns, "known")
-        await history.schedule_runs.put(first)
+            return Due(slot_ns, now_ns)
+        await history.schedule_runs.put(first_seen(schedule, network, now_ns, "timer"))
         return None
     due = next_due(schedule, network, last, now_ns)
     # the timer has waited in its own way
     if due is None or due.at_ns - jitter_ns(schedule, network, due.slot_ns) > now_ns:
         return None
-    words = [f"{due.missed} missed before"] if due.missed else []
-    return due.slot_ns, due.attempt, "; ".join(["caught up", *words] if due.late and due.attempt == 1 else words)
+    return due

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from quri_console.clock import Clock, SystemClock
 from quri_console.config import Config, NetworkConfig
+from quri_console.service_log.log import Log, SilentLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,5 @@ class Session:
     """Asks the operator for the passphrase of an encrypted key; None where nobody can be asked."""
     repository_passphrase: Callable[[], str] | None = None
     """Asks for the passphrase of an encrypted repository, once; None where nobody can be asked."""
+    log: Log = field(default_factory=SilentLog)
+    """What happens is written down here."""

@@ -156,4 +156,4 @@ async def start_deletion(
     names = tuple(dict.fromkeys(item.name for item in plan.snapshots))
     request = new_request(session, KIND, names, "operate", reason)
     request = dataclasses.replace(request, confirmation=confirmation, force=force, plan_hash=plan_hash(plan))
-    return start_operation(session, request, prepare=lambda files: write_plan(files.directory, plan))
+    return await start_operation(session, request, prepare=lambda files: write_plan(files.directory, plan))

@@ -44,7 +44,7 @@ async def _outdated(session: Session, history: History) -> bool:
 async def _after_a_round(session: Session, history: History) -> FleetStatus:
     # needs the network's modules, which a picture from the history must not load
     from quri_console.service.connect import as_shown
-    from quri_console.service.rounds import poller_for
+    from quri_console.service.polling import poller_for
 
     poller = poller_for(session)
     try:

@@ -11,6 +11,7 @@ import platform
 import re
 import sys
 import zipfile
+from collections import deque
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -20,14 +21,17 @@ from quri_console import __version__
 from quri_console.clock import utc_datetime
 from quri_console.effects.durable import make_private_directory, unusable
 from quri_console.errors import QuriError
+from quri_console.redaction import without_keys, without_secrets
 from quri_console.service.activity import all_operations, newest_audit, operation_steps
 from quri_console.service.alerting import alerts_view
 from quri_console.service.doctor import examine
 from quri_console.service.session import Session
+from quri_console.service_log.reading import LogReader
 from quri_console.units import DAY_SECONDS
 
 OPERATIONS = 20
 LOG_LINES = 200
+SERVICE_LINES = 5_000
 _SECRET_KEY = re.compile(r"(?i)^(\s*[\w.-]*(?:url|token|password|secret|passphrase|command|header)[\w.-]*\s*=\s*).+$")
 _LOCATOR = re.compile(r"(?i)^\s*url\s*=\s*")
 
@@ -42,6 +46,7 @@ async def write_support_bundle(session: Session, to: Path | None = None) -> Path
         "doctor.json": _json([dataclasses.asdict(item) for item in await examine(session)]),
         "alerts.json": await _or_why(_alerts(session)),
         "audit.json": await _or_why(_audit(session)),
+        "service-log.jsonl": await asyncio.to_thread(_service_log, session),
         **dict([item async for item in _operations(session)]),
     }
     await asyncio.to_thread(_write, path, files)
@@ -61,7 +66,7 @@ def _redacted_lines(config: str) -> Iterator[str]:
         if in_network and _LOCATOR.match(line):
             yield re.sub(r"//[^/@\s]*@", "//…@", line)
         else:
-            yield _SECRET_KEY.sub(r'\1"(left out)"', line)
+            yield without_keys(_SECRET_KEY.sub(r'\1"(left out)"', line))
 
 
 def _versions() -> dict[str, Any]:
@@ -85,6 +90,15 @@ async def _audit(session: Session) -> Any:
     return list(await newest_audit(session))
 
 
+def _service_log(session: Session) -> str:
+    """The newest lines of the service log of all processes; they were redacted when they were written."""
+    reader = LogReader(session.config.paths.logs)
+    try:
+        return "".join(line.written().decode() for line in deque(reader.lines(), SERVICE_LINES))
+    except QuriError as error:
+        return _json({"problem": str(error)})
+
+
 async def _operations(session: Session) -> Any:
     for summary in (await all_operations(session))[:OPERATIONS]:
         name = f"operations/{summary.id}"
@@ -101,7 +115,7 @@ async def _operations(session: Session) -> Any:
         ]  # fmt: skip
         yield f"{name}/summary.json", _json(steps.summary)
         yield f"{name}/journal.json", _json(records)
-        yield f"{name}/log.txt", "\n".join(steps.log[-LOG_LINES:]) + "\n"
+        yield f"{name}/log.txt", without_secrets("\n".join(steps.log[-LOG_LINES:])) + "\n"
 
 
 async def _or_why(found: Any) -> str:

@@ -39,6 +39,7 @@ class ServiceThread:
         self._task: asyncio.Task[None] | None = None
         self._rounds: Rounds | None = None
         self._stopping = False
+        self._log_problem = ""
 
     def start(self) -> Self:
         """Start the thread; returns at once, before anything heavy is imported."""
@@ -81,22 +82,38 @@ class ServiceThread:
         self._task = asyncio.current_task()
         await self._show_history()
         # imported now: the network's modules take longer to load than the first picture may take
+        from quri_console.service.process_log import keep_counting, logged
         from quri_console.service.rounds import Rounds
 
-        self._rounds = Rounds(self._session, self._publish_unless_stopping)
-        self._ready.set()
-        if not self._stopping:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._rounds.run())
-                tasks.create_task(self._deliver(self._rounds))
-                tasks.create_task(self._bring_back(self._rounds))
+        with logged(self._session, "console", self._log_failed) as session:
+            self._session = session
+            self._rounds = rounds = Rounds(session, self._publish_unless_stopping)
+            if self._log_problem:
+                rounds.keep_notice(self._log_problem)
+            self._ready.set()
+            if not self._stopping:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(rounds.run())
+                    tasks.create_task(self._deliver(rounds))
+                    tasks.create_task(self._bring_back(rounds))
+                    tasks.create_task(keep_counting(session.log, session.clock))
+
+    def _log_failed(self, problem: str) -> None:
+        """The log cannot be written: said with the fleet."""
+        self._log_problem = problem
+        if self._rounds is not None:
+            self._rounds.keep_notice(problem)
+
+    def _problem(self, rounds: Rounds, text: str) -> None:
+        self._session.log.say("problem", text, "warning")
+        rounds.keep_notice(text)
 
     async def _deliver(self, rounds: Rounds) -> None:
         """The process that polls also judges alerts, so it has to deliver them, too."""
         if self._session.config.channels:
             from quri_console.service.deliveries import deliver_until_cancelled
 
-            await deliver_until_cancelled(self._session, rounds.keep_notice)
+            await deliver_until_cancelled(self._session, lambda text: self._problem(rounds, text))
 
     async def _bring_back(self, rounds: Rounds) -> None:
         """What an operation that died left stopped is started by whoever finds it, so by the console, too."""
@@ -104,9 +121,9 @@ class ServiceThread:
 
         interval = self._session.config.monitor.interval_seconds
         try:
-            await keep_bringing_back(self._session, rounds.keep_notice, interval)
+            await keep_bringing_back(self._session, lambda text: self._problem(rounds, text), interval)
         except QuriError as error:
-            rounds.keep_notice(f"left stopped: {error}")
+            self._problem(rounds, f"left stopped: {error}")
 
     async def _show_history(self) -> None:
         from quri_console.service.pictures import first_picture

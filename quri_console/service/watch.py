@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Literal
@@ -21,7 +21,9 @@ from quri_console.service.deliveries import PAUSE_SECONDS, deliver_until_cancell
 from quri_console.service.metrics_endpoint import MetricsEndpoint
 from quri_console.service.metrics_now import level_of, watch_facts
 from quri_console.service.metrics_textfile import write_metrics_textfile
-from quri_console.service.rounds import RoundFacts, Rounds
+from quri_console.service.pace import RoundFacts
+from quri_console.service.process_log import keep_counting, logged
+from quri_console.service.rounds import Rounds
 from quri_console.service.session import Session
 
 if TYPE_CHECKING:
@@ -42,6 +44,16 @@ class Notice:
     text: str
     level: HealthLevel = "ok"
     subject: str = ""
+
+
+async def watch(session: Session, say: Callable[[Notice], None]) -> None:
+    """Watch until cancelled, and write down what happens; `say` hears of it, too."""
+
+    def tell(problem: str) -> None:
+        say(Notice(session.clock.now_ns(), "problem", problem, "warning"))
+
+    with logged(session, "watch", tell) as opened:
+        await Watch(opened, say).run()
 
 
 @dataclass(slots=True)
@@ -79,7 +91,9 @@ class Watch:
         if self._endpoint is not None:
             await self._endpoint.start()
             host = self._session.config.monitor.metrics.listen_host
-            self._note("started", f"metrics are served on {host}:{self._endpoint.port}")
+            served = f"metrics are served on {host}:{self._endpoint.port}"
+            self._session.log.say("metrics", served)
+            self._note("started", served)
         try:
             async with Outside() as outside:
                 self._heartbeats = self._open_heartbeats(outside)
@@ -88,10 +102,11 @@ class Watch:
                     self._polling = self._rounds()
                     tasks.create_task(self._polling.run())
                     tasks.create_task(deliver_until_cancelled(self._session, self._problem))
-                    tasks.create_task(self._keep_metrics())
+                    tasks.create_task(self._insist("metrics", self._publish_metrics))
                     tasks.create_task(self._bring_back())
                     tasks.create_task(self._ask_ready())
                     tasks.create_task(self._run_schedules())
+                    tasks.create_task(keep_counting(self._session.log, self._session.clock))
         finally:
             if self._heartbeats is not None:
                 await self._heartbeats.close(CLOSE_SECONDS)
@@ -121,27 +136,15 @@ class Watch:
         """Start again what an operation that died left stopped, looked for as often as the fleet is."""
         from quri_console.service.left_stopped import keep_bringing_back
 
-        while True:
-            try:
-                await keep_bringing_back(self._session, self._problem, self._session.config.monitor.interval_seconds)
-            except QuriError as error:
-                self._problem(f"left stopped: {error}")
-            except Exception as error:  # noqa: BLE001 - a bug must be seen, and must not end the watch
-                self._problem(f"left stopped: quri-console itself failed: {type(error).__name__}: {error}")
-            await self._session.clock.sleep(PAUSE_SECONDS)
+        interval = self._session.config.monitor.interval_seconds
+        await self._insist("left stopped", lambda: keep_bringing_back(self._session, self._problem, interval))
 
     async def _ask_ready(self) -> None:
         """Ask whether the fleet could be restored, as often as the configuration says; never unless it does."""
         from quri_console.service.readiness import keep_asking
 
-        while self._session.config.monitor.ready_interval_seconds > 0:
-            try:
-                await keep_asking(self._session)
-            except QuriError as error:
-                self._problem(f"ready: {error}")
-            except Exception as error:  # noqa: BLE001 - a bug must be seen, and must not end the watch
-                self._problem(f"ready: quri-console itself failed: {type(error).__name__}: {error}")
-            await self._session.clock.sleep(PAUSE_SECONDS)
+        if self._session.config.monitor.ready_interval_seconds > 0:
+            await self._insist("ready", lambda: keep_asking(self._session))
 
     async def _run_schedules(self) -> None:
         """Run what [schedules] says while this process has the lease; a console that changes nothing runs none."""
@@ -158,15 +161,15 @@ class Watch:
 
         await ScheduleLoop(self._session, say).run()
 
-    async def _keep_metrics(self) -> None:
-        """Metrics that cannot be written are said to be so, tried again, and leave the rounds alone."""
+    async def _insist(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it without end; what goes wrong is said, tried again, and leaves the rounds alone."""
         while True:
             try:
-                await self._publish_metrics()
+                await work()
             except QuriError as error:
-                self._problem(f"metrics: {error}")
+                self._problem(f"{what}: {error}")
             except Exception as error:  # noqa: BLE001 - a bug must be seen, and must not end the watch
-                self._problem(f"metrics: quri-console itself failed: {type(error).__name__}: {error}")
+                self._problem(f"{what}: quri-console itself failed: {type(error).__name__}: {error}")
             await self._session.clock.sleep(PAUSE_SECONDS)
 
     async def _publish_metrics(self) -> None:
@@ -229,7 +232,7 @@ class Watch:
                 f"polling with a key that controls {', '.join(controlled)}: a viewer is enough "
                 "(set status_visibility to allow it, and give [identities.poll] its key)"
             )
-            self._note("problem", text, "warning")
+            self._problem(text)
 
     def _alerts_changed(self, events: Sequence[AlertEvent]) -> None:
         for event in events:
@@ -238,6 +241,7 @@ class Watch:
             self._note("alert", text, level_of(event.level), event.subject)
 
     def _problem(self, text: str) -> None:
+        self._session.log.say("problem", text, "warning")
         self._note("problem", text, "warning")
 
     def _note(self, kind: NoticeKind, text: str, level: HealthLevel = "ok", subject: str = "") -> None:

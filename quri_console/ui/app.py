@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter
-from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.worker import WorkType
 
 from quri_console.console import Console
-from quri_console.errors import QuriError
 from quri_console.monitor.fleet import CanisterView, FleetStatus
 from quri_console.render.actions import ACTIVITY, FLEET
 from quri_console.render.escape import escape
 from quri_console.render.zone import show_zone
 from quri_console.ui.ascii_filter import AsciiFilter
-from quri_console.ui.background import off_loop
+from quri_console.ui.background import blocking, off_loop
 from quri_console.ui.config_watch import ConfigWatch
 from quri_console.ui.everywhere import EverywhereActions
 from quri_console.ui.messages import FleetChanged
-from quri_console.ui.notices import Notice, Notices
-from quri_console.ui.options import Manner
+from quri_console.ui.notices import Notices
+from quri_console.ui.options import Manner, manner_after
 from quri_console.ui.screens.too_small import TooSmallScreen, is_too_small
 from quri_console.ui.screens.view import ViewScreen
 from quri_console.ui.session_state import SessionState
@@ -36,7 +36,8 @@ from quri_console.ui.theme_shelf import ThemeShelf
 from quri_console.ui.views import VIEW_SCREENS
 
 if TYPE_CHECKING:
-    from quri_console.service.following import OperationHandle
+    from quri_console.config.live import LiveChange
+    from quri_console.drill.referee import News
     from quri_console.service.thread import ServiceHandle
 
 
@@ -51,6 +52,13 @@ class QuriApp(EverywhereActions):
 
     TITLE = "quri-console"
     ENABLE_COMMAND_PALETTE = False
+    # where a view's own keys are not: pages that were opened from one
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "runbook", "Runbook", show=False),
+        Binding("question_mark", "help", "Help", show=False),
+        Binding("N", "close_notice", "Close notice", show=False),
+        Binding("escape", "close_notice_first", "Close notice", show=False, priority=True),
+    ]
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = dict(VIEW_SCREENS)
 
     def __init__(
@@ -60,6 +68,7 @@ class QuriApp(EverywhereActions):
         manner: Manner | None = None,
         selected_id: str | None = None,
         driver_class: type[Driver] | None = None,
+        news: Callable[[], Sequence[News]] | None = None,
     ) -> None:
         colourless = is_colourless(os.environ)
         # Textual chooses its colour filter in its constructor: only with ANSI colours does it drop all of them
@@ -70,14 +79,17 @@ class QuriApp(EverywhereActions):
         self.session_state = SessionState.load(console.config.paths.state, console.network.name)
         self.fleet: FleetStatus | None = None
         self.selected_id = selected_id or self._known(self.session_state.selected_id)
+        self.alerts_asked_of: str | None = None
+        """The canister whose alert the alerts view is to choose when it is opened next."""
         self.paused = False
+        self._news = news
         self.notices = Notices()
         self.status = ConsoleStatus()
         self.newest: FleetStatus | None = None
         self._service: ServiceHandle | None = None
         self._held_back = False
         self._ascii = AsciiFilter()
-        self._config_watch = ConfigWatch(console.config.path)
+        self._config_watch = ConfigWatch(self, console.config.path)
         self.shelf = ThemeShelf.of(self, console, self.manner.theme_dir, self._warn_of_themes, colourless=colourless)
         self._theme_at_start = self.manner.theme or suitable_theme(os.environ, few=self.manner.low_bandwidth)
 
@@ -125,6 +137,7 @@ class QuriApp(EverywhereActions):
         self._service = self.console_door.start_service(self._publish)
         self.call_after_refresh(self._judge_size)
         self.run_worker(self._show_interrupted(), exit_on_error=False)
+        self._tell_news()
 
     async def _show_interrupted(self) -> None:
         """What died before its end comes first: it may have left a canister half-way."""
@@ -135,7 +148,7 @@ class QuriApp(EverywhereActions):
             return
         which = dead[0] if len(dead) == 1 else f"{len(dead)} operations"
         self.notify(
-            f"{which} died before the end. R resumes, A ends it and gives the canister its status back.",
+            f"{which} died before the end. R resumes it, A ends it as it was before, X marks it resolved.",
             title="Interrupted",
             severity="error",
             timeout=30,
@@ -146,14 +159,40 @@ class QuriApp(EverywhereActions):
     def _warn_of_themes(self, text: str) -> None:
         self.notify(text, title="Themes", severity="warning", timeout=15)
 
+    def _tell_news(self) -> None:
+        """Say what a drill has to say, as long as it takes to read it."""
+        for item in self._news() if self._news is not None else ():
+            self.notify(escape(item.text, limit=500), title=item.title, severity=item.severity, timeout=60)
+
     def _look_around(self) -> None:
         self.shelf.reload_if_changed()
-        if self._config_watch.changed:
-            self.run_worker(self._judge_config(), group="config", exclusive=True, exit_on_error=False)
+        self._tell_news()
+        self._config_watch.look()
+        self._keep_session()
 
-    async def _judge_config(self) -> None:
-        text, broken = await off_loop(self._config_watch.judge)
-        self.notify(escape(text), title="Configuration", severity="error" if broken else "information", timeout=15)
+    @property
+    def in_dialog(self) -> bool:
+        """Whether a page lies over a view, in whichever view it was opened."""
+        return any(len(stack) > 1 for stack in self._screen_stacks.values())
+
+    async def use_config(self, change: LiveChange) -> None:
+        """Go on with another configuration: the service starts anew, whoever is selected stays so."""
+        before = self.console_door.config.ui
+        self.console_door.use_config(change.config)
+        self._use_manner(manner_after(self.manner, before, change.config.ui))
+        service, self._service = self._service, None
+        if service is not None:
+            # it waits for what runs, and this loop draws
+            await off_loop(blocking(service.stop))
+        self._service = self.console_door.start_service(self._publish)
+
+    def _use_manner(self, manner: Manner) -> None:
+        before, self.manner = self.manner, manner
+        if manner.theme != before.theme:
+            self.shelf.load(manner.theme or suitable_theme(os.environ, few=manner.low_bandwidth))
+        if manner.zone != before.zone:
+            show_zone(manner.zone)
+            self.redraw_views()
 
     def on_resize(self, event: events.Resize) -> None:
         self.call_later(self._judge_size)
@@ -184,19 +223,11 @@ class QuriApp(EverywhereActions):
 
     def show_newest(self) -> None:
         self._held_back = False
-        self._ring_for_new_trouble(self.fleet, self.newest)
         self.fleet = self.newest
         if self.manner.low_bandwidth:
             self._held_back = True
             self.set_timer(SLOW_LINK_SECONDS, self._let_go)
         self.redraw_views()
-
-    def _ring_for_new_trouble(self, before: FleetStatus | None, now: FleetStatus | None) -> None:
-        """The terminal's bell, where the configuration wants it, when another canister has become critical."""
-        if before is None or now is None or not self.console_door.config.ui.bell:
-            return
-        if critical_ids(now) - critical_ids(before):
-            self.bell()
 
     def _let_go(self) -> None:
         """A slow link gets the newest of the pictures that came meanwhile."""
@@ -217,8 +248,12 @@ class QuriApp(EverywhereActions):
 
     async def _look_up_status(self) -> None:
         status = await off_loop(lambda: console_status(self.console_door))
-        if status != self.status:
-            self.status = status
+        before, self.status = self.status, status
+        new = status.critical - before.critical
+        # what fires already when the console is opened is seen
+        if new and before.looked_up:
+            self.ring(new)
+        if status != before:
             self.redraw_views()
 
     def poll_now(self) -> None:
@@ -226,45 +261,23 @@ class QuriApp(EverywhereActions):
         if self._service is not None:
             self._service.poll_now()
 
-    # telling
-
-    def notify(
-        self,
-        message: str,
-        *,
-        title: str = "",
-        severity: SeverityLevel = "information",
-        timeout: float | None = None,
-        markup: bool = False,
-    ) -> None:
-        """Say something in the corner, and keep it in the list of notices."""
-        self.notices.keep(Notice(self.console_door.clock.now_ns(), severity, title, message))
-        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
-
-    def tell_when_ended(self, handle: OperationHandle) -> None:
-        """Say how an operation ended whose page was left."""
-        self.run_worker(self._tell_when_ended(handle))
-
-    async def _tell_when_ended(self, handle: OperationHandle) -> None:
-        try:
-            outcome = await handle.wait()
-        except QuriError as error:
-            self.notify(escape(error.what), title=handle.id, severity="error")
-            return
-        text = " ".join(part for part in (outcome.what, outcome.next_step) if part)
-        self.notify(escape(text), title=handle.id, severity="information" if outcome.ok else "error", timeout=15)
-        self.poll_now()
+    # leaving
 
     async def action_quit(self) -> None:
         self.exit(0)
 
-    def on_unmount(self) -> None:
+    def _keep_session(self) -> None:
+        """Nobody tells a console before it is killed."""
+        self._remember()
+        if self.session_state.changed:
+            work: WorkType[None] = partial(off_loop, blocking(self.session_state.saving()))
+            self.run_worker(work, group="session", exit_on_error=False)
+
+    def _remember(self) -> None:
         self.session_state.remember(self.current_mode if self.current_mode in VIEW_SCREENS else None, self.selected_id)
+
+    def on_unmount(self) -> None:
+        self._remember()
         self.session_state.save()
         if self._service is not None:
             self._service.stop()
-
-
-def critical_ids(fleet: FleetStatus) -> set[str]:
-    """The canisters whose health is critical."""
-    return {view.canister_id for view in fleet.canisters if view.health.level == "critical"}

@@ -1,46 +1,88 @@
-"""Notices that the configuration file was changed while the console runs on what it said before."""
+"""Takes over a configuration file that was changed while the console runs: what can, and when it disturbs nobody."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from quri_console.config import load_config
-from quri_console.errors import ConfigError
+from quri_console.config.live import live_change
+from quri_console.errors import QuriError
+from quri_console.render.config_change import WAITS, broken_words, change_words
+from quri_console.render.escape import escape
+from quri_console.ui.background import blocking, off_loop
+
+if TYPE_CHECKING:
+    from quri_console.config import Config
+    from quri_console.ui.app import QuriApp
 
 Stamp = tuple[int, int, int]
+SECONDS_TO_READ = 15
 
 
 class ConfigWatch:
-    """Looks at one file; the console itself goes on with the configuration that it was opened with."""
+    """Looks at one file. While a dialog or the wizard is open, what was changed in it waits."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, app: QuriApp, path: Path) -> None:
+        self._app = app
         self._path = path
         self._seen = _stamp(path)
         self._was_broken = False
+        self._working = False
+        self._waiting: Config | None = None
 
-    @property
-    def changed(self) -> bool:
-        """Whether the file is another one than when `judge` last read it."""
-        return _stamp(self._path) != self._seen
+    def look(self) -> None:
+        """Read the file if it was changed, and take over what waits if that disturbs nobody now."""
+        if self._working:
+            return
+        if _stamp(self._path) != self._seen:
+            self._begin(self._read)
+        elif self._waiting is not None and not self._app.in_dialog:
+            self._begin(self._take_over)
 
-    async def judge(self) -> tuple[str, bool]:
-        """What there is to say about the file as it is now, and whether it is broken."""
+    def _begin(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """One at a time, and to its end: half-way the service is stopped."""
+        self._working = True
+
+        async def done() -> None:
+            try:
+                await work()
+            finally:
+                self._working = False
+
+        self._app.run_worker(done(), group="config", exit_on_error=False)
+
+    async def _read(self) -> None:
         self._seen = _stamp(self._path)
         try:
-            await asyncio.to_thread(load_config, self._path)
-        except ConfigError as error:
-            self._was_broken = True
-            parts = (error.what, error.why, error.next_step)
-            return (
-                "The configuration was changed and cannot be used now; this console goes on with the one before. "
-                + ". ".join(part.rstrip(".") for part in parts if part)
-                + ".",
-                True,
-            )
+            self._waiting = await off_loop(blocking(lambda: load_config(self._path)))
+        except QuriError as error:
+            self._was_broken, self._waiting = True, None
+            self._say(broken_words(error), broken=True)
+            return
+        if self._app.in_dialog:
+            self._say(WAITS)
+        else:
+            await self._take_over()
+
+    async def _take_over(self) -> None:
+        wanted, self._waiting = self._waiting, None
+        if wanted is None:
+            return
+        change = live_change(self._app.console_door.config, wanted)
         mended, self._was_broken = self._was_broken, False
-        begin = "The configuration can be used again" if mended else "The configuration was changed"
-        return f"{begin}. This console goes on with the one before; quit and open it again to use the new one.", False
+        if change.taken:
+            await self._app.use_config(change)
+        self._say(change_words(change.taken, change.waiting, mended=mended))
+
+    def _say(self, text: str, *, broken: bool = False) -> None:
+        self._app.notify(
+            escape(text),
+            title="Configuration",
+            severity="error" if broken else "information",
+            timeout=SECONDS_TO_READ,
+        )
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -6,7 +6,7 @@ Free of Textual, whose settings are read when it is imported: they have to be ma
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quri_console.config.ui import UiConfig, Zone
@@ -59,6 +59,13 @@ def manner_of(options: ConsoleOptions, config: UiConfig, environment: Mapping[st
         view=options.view,
         canister=options.canister,
     )
+
+
+def manner_after(manner: Manner, before: UiConfig, now: UiConfig) -> Manner:
+    """The manner after `[ui]` was changed, as far as a running console can; what an option had said before stays."""
+    theme = now.theme if manner.theme == before.theme else manner.theme
+    zone = now.time if manner.zone == before.time else manner.zone
+    return replace(manner, theme=theme, zone=zone)
 
 
 def _said(option: bool | None, otherwise: bool) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ class SessionState:
         self._network = network
         self._document = document if document is not None else {}
         self._dirty = False
+        self._number = self._written = 0
+        self._writing = threading.Lock()
         self.problem = problem
         """Why what was remembered could not be used; empty when it could."""
 
@@ -72,19 +76,40 @@ class SessionState:
             self._document.setdefault(self._network, {}).setdefault(view, {})[key] = value
             self._dirty = True
 
+    @property
+    def changed(self) -> bool:
+        """Whether there is something that `save` would write."""
+        return self._dirty
+
     def save(self) -> None:
         """Write it, readable by its owner only, if anything changed; a disk that refuses is nobody's business."""
+        self.saving()()
+
+    def saving(self) -> Callable[[], None]:
+        """What writes it as it is now, for another thread: a disk may be slow. Of two the later one is what stays."""
         if not self._dirty:
-            return
+            return lambda: None
+        self._dirty = False
+        self._number += 1
+        number, text = self._number, json.dumps({"format": FORMAT, "networks": self._document}, indent=1)
+
+        def write() -> None:
+            with self._writing:
+                if number > self._written:
+                    self._written = number
+                    self._write(text)
+
+        return write
+
+    def _write(self, text: str) -> None:
         with contextlib.suppress(OSError):
             make_private_folders(self._path.parent)
             partial = self._path.with_name(f".{self._path.name}.{os.getpid()}")
             partial.unlink(missing_ok=True)
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump({"format": FORMAT, "networks": self._document}, file, indent=1)
+                file.write(text)
             partial.replace(self._path)
-            self._dirty = False
 
     def _of(self, view: str) -> dict[str, Value]:
         return dict(self._document.get(self._network, {}).get(view, {}))

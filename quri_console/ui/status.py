@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from quri_console.console import Console
 from quri_console.errors import QuriError
+from quri_console.render.alert_table import critical_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,10 @@ class ConsoleStatus:
 
     lockdown: bool = False
     firing: int = 0
+    critical: frozenset[str] = frozenset()
+    """What fires critically and is neither silenced nor acknowledged, each in a few words that stay the same."""
+    looked_up: bool = False
+    """Whether the alerts could be read."""
 
 
 async def console_status(console: Console) -> ConsoleStatus:
@@ -23,4 +28,6 @@ async def console_status(console: Console) -> ConsoleStatus:
         alerts = await console.alerts(since_seconds=0)
     except QuriError:
         return ConsoleStatus(lockdown)
-    return ConsoleStatus(lockdown, sum(alert.state == "firing" for alert in alerts.current))
+    firing = sum(alert.state == "firing" for alert in alerts.current)
+    critical = critical_words(alerts.current, alerts.mutes, alerts.names)
+    return ConsoleStatus(lockdown, firing, critical, looked_up=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,19 @@ from quri_console.ui.options import ConsoleOptions, Manner, initial_environment,
 
 if TYPE_CHECKING:
     from quri_console.console import Console
+    from quri_console.drill.referee import News
     from quri_console.ui.app import QuriApp
 
 LEAVING_SIGNALS = (signal.SIGHUP, signal.SIGTERM)
 
 
-def run_console(console: Console, options: ConsoleOptions | None = None) -> int:
-    """Open the console on the terminal; returns the exit code. Raises UsageError for options that name nothing."""
+def run_console(
+    console: Console, options: ConsoleOptions | None = None, *, news: Callable[[], Sequence[News]] | None = None
+) -> int:
+    """Open the console on the terminal; returns the exit code. `news` is asked every other second what to tell.
+
+    Raises UsageError for options that name nothing.
+    """
     manner = manner_of(options or ConsoleOptions(), console.config.ui, initial_environment(os.environ))
     canister_id = None if manner.canister is None else console.config.canister(manner.canister).id
     os.environ.update(textual_settings(manner, os.environ))
@@ -29,12 +36,17 @@ def run_console(console: Console, options: ConsoleOptions | None = None) -> int:
 
     if options is not None and options.theme is not None:
         _check_theme(console, manner)
-    app = QuriApp(console, manner=manner, selected_id=canister_id, driver_class=TerminalDriver)
-    with _Signals(lambda: _leave(app)):
-        code = app.run(mouse=manner.mouse)
-    if app.failure is not None:
-        raise app.failure
-    return code or 0
+    while True:
+        app = QuriApp(console, manner=manner, selected_id=canister_id, driver_class=TerminalDriver, news=news)
+        with _Signals(partial(_leave, app)):
+            code = app.run(mouse=app.manner.mouse)
+        if app.failure is not None:
+            raise app.failure
+        if app.next_network is None:
+            return code or 0
+        # everything that was asked of one network is forgotten, so that nothing of it is taken for the other's
+        console.use_network(app.next_network)
+        manner, canister_id = app.manner, app.selected_id
 
 
 def _check_theme(console: Console, manner: Manner) -> None:
@@ -49,6 +61,8 @@ def _leave(app: QuriApp) -> None:
     """End the console from a signal's handler, whether or not its terminal reads."""
     from quri_console.ui.terminal_driver import TerminalDriver
 
+    # one that was just leaving for another network is not to be opened there: nobody looks any more
+    app.next_network = None
     driver = app._driver
     if isinstance(driver, TerminalDriver):
         driver.terminal.leave()

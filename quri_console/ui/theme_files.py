@@ -58,7 +58,9 @@ def packaged_themes_folder() -> Path:
 def theme_folders(chosen: Path | None, config_folder: Path) -> tuple[Path, ...]:
     """Where themes are looked for; a later folder's theme takes the place of an earlier one's of the same name."""
     own = config_folder / "themes"
-    return (packaged_themes_folder(), *((own,) if own.is_dir() else ()), *((chosen,) if chosen is not None else ()))
+    found = (packaged_themes_folder(), *((own,) if own.is_dir() else ()), *((chosen,) if chosen is not None else ()))
+    # one that is named although it is looked into anyway would be complained of twice
+    return tuple(dict.fromkeys(found))
 
 
 def load_themes(*folders: Path) -> LoadedThemes:

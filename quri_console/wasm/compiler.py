@@ -36,19 +36,24 @@ class CompiledModule:
     """Names of exported functions."""
 
 
-def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where compiled code is kept: `$XDG_CACHE_HOME/quri-console/wasm`."""
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Where compiled code is kept: `$XDG_CACHE_HOME/quri-console/wasm`; None for a user without a home."""
     base = environment.get("XDG_CACHE_HOME", "")
-    root = Path(base) if base.startswith("/") else Path.home() / ".cache"
+    try:
+        root = Path(base) if base.startswith("/") else Path.home() / ".cache"
+    except RuntimeError:
+        return None
     return root / "quri-console" / "wasm"
 
 
-def prepare_cache(folder: Path) -> Path | None:
-    """Write wasmtime's cache configuration into `folder`; None where the folder cannot be used safely.
+def prepare_cache(folder: Path | None) -> Path | None:
+    """Write wasmtime's cache configuration into `folder`; None where there is none that can be used safely.
 
     Compiled code is executed as it lies there, so a folder that somebody else
     owns or may write to is not used.
     """
+    if folder is None:
+        return None
     try:
         make_private_folders(folder)
         status = folder.stat()

@@ -10,17 +10,28 @@ from quri_console.backup.backup_set import BackupInterrupted
 from quri_console.backup.capture import back_up
 from quri_console.backup.copy_state import SLICES_PER_NOTE
 from quri_console.backup.interchange import Slice
-from quri_console.backup.resume import SET_RESERVED, committed_set, find_resumable, remove_unfinished
+from quri_console.backup.resume import (
+    SET_RESERVED,
+    committed_set,
+    delete_own_snapshots,
+    find_resumable,
+    remove_unfinished,
+)
 from quri_console.backup.resume_notes import DoneSlice, decode_note, encode_note
 from quri_console.clock import SystemClock
 from quri_console.errors import RefusedBySafetyRule
 from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.management import change, snapshot_change
 from quri_console.ic.management.read import list_canister_snapshots
+from quri_console.ic.management.types import SettingsChange
 from quri_console.ic.prepared import perform
+from quri_console.ic.rejection import Rejected
 from quri_console.localnet.management import Invocation
 from quri_console.localnet.messages import Reply
+from quri_console.repository.store import Repository
+from quri_console.repository.unlocking import unlock_with
 from tests.support.guinea_pig import Laboratory, heap, laboratory, module, read_back, stable_memory
+from tests.support.key_holders import age_holder, shared_repository
 
 CLOCK = SystemClock()
 
@@ -130,6 +141,34 @@ async def test_an_abandoned_backup_leaves_neither_half_a_set_nor_a_snapshot_of_i
     assert lab.store().unfinished_names() == ()
     assert lab.store().set_names() == ()
     assert [item.id for item in await list_canister_snapshots(lab.agent, canister)] == [theirs.id]
+
+
+async def test_one_snapshot_that_may_not_be_deleted_keeps_no_other(lab: Laboratory) -> None:
+    lost, ours = [await lab.create() for _ in range(2)]
+    for canister in (lost, ours):
+        await lab.effects.take_snapshot(canister)
+    stranger = SettingsChange(controllers=(Principal(b"\x07" * 10 + b"\x02"),))
+    await perform(lab.agent, change.update_settings(lost, stranger))
+    with pytest.raises(Rejected):
+        await delete_own_snapshots(lab.effects)
+    assert await list_canister_snapshots(lab.agent, ours) == ()
+
+
+async def test_a_backup_is_abandoned_without_the_key_of_its_repository(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holder = age_holder()
+    shared_repository(lab.repository, holder)
+    canister = await lab.create()
+    with monkeypatch.context() as patched:
+        unlocked = Repository.open(lab.repository, unlock=unlock_with(holder.secrets))
+        patched.setattr(Laboratory, "store", lambda _: unlocked)
+        await killed_while_copying(lab, canister, monkeypatch)
+    locked = Repository.open(lab.repository)
+    assert locked.unfinished_names() != ()
+    await remove_unfinished(lab.effects, locked)
+    assert locked.unfinished_names() == ()
+    assert await list_canister_snapshots(lab.agent, canister) == ()
 
 
 async def test_a_set_that_was_committed_before_the_kill_is_found(lab: Laboratory) -> None:

@@ -1,9 +1,10 @@
 """What watching costs: one `monitor`, rounds over a thousand canisters, memory, idle time, and how soon a message goes.
 
-Usage: python -m tests.benchmarks.watch_numbers. Every process is the installed command against a local network in
-another. Budgets: `monitor` of 4 canisters at 300 ms of latency 1.2 s wall, 50 MB private and 60 MB resident; a round of
-1,000 canisters 5 s and 3 ms of processor time each; `watch` of 1,000 canisters 100 MB resident; an idle `watch` of 4
-canisters 1 % of a processor; from a sample that shows a stopped canister to the first attempt of its webhook 2 s.
+Usage: python -m tests.benchmarks.watch_numbers [idle]. With `idle` only what an idle watch costs. Every process is the
+installed command against a local network in another. Budgets: `monitor` of 4 canisters at 300 ms of latency 1.2 s wall,
+50 MB private and 60 MB resident; a round of 1,000 canisters 5 s and 3 ms of processor time each; `watch` of 1,000
+canisters 100 MB resident; an idle `watch` of 4 canisters 1 % of a processor, with all schedules on and none due the
+same and 100 MB resident; from a sample that shows a stopped canister to the first attempt of its webhook 2 s.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.cli.test_monitor import set_up, stop_registry
@@ -106,18 +108,36 @@ def large_fleet() -> None:
         print(f"watch, 1,000 canisters every 10 s, after 60 s: {resident:.0f} MB resident (100), {private:.0f} private")
 
 
-def idle() -> None:
+def idle(what: str = "", more: str = "") -> None:
     with localnet() as config:
-        config.write_text(re.sub(r'interval = "\d+s"', 'interval = "60s"', config.read_text()))
+        config.write_text(re.sub(r'interval = "\d+s"', 'interval = "60s"', config.read_text()) + more)
         process = subprocess.Popen([*COMMAND, "--config", str(config), "watch"], stdout=subprocess.DEVNULL)
-        time.sleep(5)
+        time.sleep(10)
         before = cpu_of(process.pid)
         time.sleep(IDLE_SECONDS)
         share = (cpu_of(process.pid) - before) / IDLE_SECONDS
         resident, _ = memory_of(process.pid)
         process.terminate()
         process.wait()
-    print(f"watch, 4 canisters every 60 s: {share:.2%} of a processor (budget 1 %), {resident:.0f} MB resident")
+    print(
+        f"watch, 4 canisters every 60 s{what}: {share:.2%} of a processor (budget 1 %), "
+        f"{resident:.0f} MB resident{' (100)' if more else ''}",
+        flush=True,
+    )
+
+
+def all_schedules() -> str:
+    """Every usual schedule, and one of each other job, none of them due within the measurement."""
+    soon = datetime.now(UTC) + timedelta(hours=-1)
+    rest = "".join(
+        f'[schedules.{job}]\njob = "{job}"\ncron = "{soon.minute} {soon.hour} * * *"\n{more}'
+        for job, more in (("poll", ""), ("seal", 'folder = "sealed"\n'))
+    )
+    return f"\n[schedules]\nenabled = true\n{rest}"
+
+
+def idle_with_schedules() -> None:
+    idle(", all schedules on, none due", all_schedules())
 
 
 async def first_message(folder: Path) -> None:
@@ -136,16 +156,20 @@ async def first_message(folder: Path) -> None:
         output, _ = await process.communicate()
     notices = [json.loads(line) for line in output.decode().splitlines()]
     seen = next(n for n in notices if n["kind"] == "round" and n["level"] == "critical")
-    from datetime import datetime
-
     delay = arrived - datetime.fromisoformat(seen["at"]).timestamp()
     print(f"from the sample that shows a stopped canister to its webhook: {delay:.2f} s (budget 2)")
 
 
 def main() -> None:
+    if sys.argv[1:] == ["idle"]:
+        idle()
+        idle_with_schedules()
+        print(f"load {os.getloadavg()[0]:.1f}")
+        return
     small_fleet()
     large_fleet()
     idle()
+    idle_with_schedules()
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(first_message(Path(folder)))
     print(f"load {os.getloadavg()[0]:.1f}")

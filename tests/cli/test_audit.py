@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -62,7 +63,9 @@ async def test_a_backup_is_told_from_its_plan_to_its_outcome(operator: Operator)
     assert events[-1]["result"].startswith("ok: ")
     shown = await operator("audit", "show", "--operation", events[start]["operation"])
     assert "effect intended stop" in shown.output
-    assert shown.output.splitlines()[-1].strip().startswith("result: ok")
+    *_, result, cycles = (line.strip() for line in shown.output.splitlines())
+    assert result.startswith("result: ok")
+    assert re.fullmatch(r"cycles: [0-9.]+ B before, [0-9.]+ B after", cycles)
     verified = await operator("audit", "verify", "--json")
     assert verified.code == 0
     assert verified.json()["events"] == len(events)

@@ -85,6 +85,16 @@ async def test_it_is_written_into_a_new_file_and_nothing_is_overwritten(operator
     again = await operator("report", "weekly", "--out", str(path))
     assert again.code == 2
     assert "is there already" in again.errors
+    nowhere = await operator("report", "weekly", "--out", str(operator.folder / "nowhere" / "weekly.md"))
+    assert nowhere.code == 1
+    assert "--out FILE" in nowhere.errors
+    assert "[paths]" not in nowhere.errors
+
+
+async def test_a_period_without_any_time_is_refused(operator: Operator) -> None:
+    refused = await operator("report", "daily", "--since", "0d")
+    assert (refused.code, refused.output) == (2, "")
+    assert "leaves no time" in refused.errors
 
 
 async def test_a_damaged_history_ends_in_words_and_no_report_that_looks_whole(operator: Operator) -> None:
@@ -136,6 +146,7 @@ def test_a_page_a_list_and_a_search(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert found.code == 0
     assert "recovery: " in found.output
     assert invoke(capsys, "--config", config, "docs", "--search", "xyzzy").code == 1
+    assert invoke(capsys, "--config", config, "docs", "--search", " ").code == 2, "every line has nothing in it"
     unknown = invoke(capsys, "--config", config, "docs", "frosen")
     assert unknown.code == 2
     assert "Did you mean 'frozen'?" in unknown.errors
@@ -159,3 +170,13 @@ def test_bad_contacts_and_folders_are_named_and_the_pages_are_shown_all_the_same
     assert shown.code == 0
     assert told in shown.errors
     assert "A canister is frozen" in shown.output
+
+
+def test_contacts_are_shown_although_the_folder_of_own_pages_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(HELPLESS + "[contacts]\non-call = '+41 44 000 00 00'\n[ui]\nrunbook_dir = 'nowhere'\n")
+    shown = invoke(capsys, "--config", config, "docs", "contacts")
+    assert "+41 44 000 00 00" in shown.output
+    assert "Without your own pages" in shown.errors

@@ -40,6 +40,23 @@ async def test_dry_run_restore_read_back_roll_back(scene: Scene) -> None:
     assert len(scene.on_network.snapshots) == 2
 
 
+async def test_one_that_was_stopped_stays_so_and_every_word_says_so_and_what_starts_it(scene: Scene) -> None:
+    assert (await scene.operator("stop", NAME, *CONFIRM, "--reason", "INC-42")).code == 0
+    planned = await scene.operator("restore", NAME, "--from", "latest", "--dry-run")
+    steps = planned.output.partition("\nSteps\n")[2].partition("\nChecks\n")[0]
+    assert ". checks " in steps
+    assert (". stop " in steps, "start" in steps) == (False, False)
+    assert f"stays stopped: quri-console start {NAME} starts it" in planned.output
+    for arguments in (("restore", NAME, "--from", "latest"), ("rollback", "latest")):
+        ended = await scene.operator(*arguments, *CONFIRM)
+        assert ended.code == 0, ended.errors
+        assert f"  It is stopped now.\n  To start it: quri-console start {NAME}\n" in ended.output
+        assert ": start" not in ended.errors, "a phase that there was not"
+    assert scene.on_network.run_state is RunState.STOPPED
+    assert (await scene.operator("start", NAME)).code == 0
+    assert scene.on_network.run_state is RunState.RUNNING
+
+
 async def test_operations_are_listed_and_shown(scene: Scene) -> None:
     await scene.operator("restore", NAME, "--from", "latest", *CONFIRM, "--reason", "INC-42")
     listed = (await scene.operator("operations", "list", "--json")).json()["operations"]
@@ -49,7 +66,7 @@ async def test_operations_are_listed_and_shown(scene: Scene) -> None:
     shown = await scene.operator("operations", "show", "latest", "--json")
     assert shown.json()["safety_snapshots"] == [shown.json()["outcome"]["result"]["safety_snapshot"]]
     assert "envelope" not in shown.output
-    assert "load snapshot" in (await scene.operator("operations", "show", "latest")).output
+    assert "loads snapshot" in (await scene.operator("operations", "show", "latest")).output
     assert (await scene.operator("operations", "show", "nothing")).code == 2
     assert (await scene.operator("operations", "abort", "latest")).code == 14
     assert (await scene.operator("operations", "resume", "latest")).code == 14

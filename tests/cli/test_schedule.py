@@ -53,6 +53,8 @@ async def test_a_timer_runs_a_slot_once_and_its_backup_names_the_run_as_its_reas
     assert json.dumps(operation).count(f"schedule now {str(run['slot'])[:19]}Z") == 1
     listed = (await operator("schedule", "list", "--json")).json()
     assert listed["cycles_today"] == run["cycles"]
+    told = (await operator("schedule", "explain", "now", "--json")).json()
+    assert (told["cycles_today"], told["max_cycles_per_day"]) == (run["cycles"], 10**12)
     never = await operator("schedule", "run", "check", "--if-due")
     assert (never.code, never.output) == (0, "Nothing is due.\n")
 
@@ -80,11 +82,17 @@ async def test_a_production_network_needs_the_written_permit(operator: Operator)
 
 
 async def test_a_backup_that_would_cost_too_much_is_not_begun(operator: Operator) -> None:
+    explained = (await operator("schedule", "explain", "now")).output
+    assert "cycles    at most 1 T a day (UTC) for all schedules together; 0 so far today" in explained
+    assert "cycles " not in (await operator("schedule", "explain", "check")).output
     operator.edit("in_watch = true", "max_cycles_per_day = 1")
     refused = await operator("schedule", "run", "now")
     assert refused.code == 14
     assert "max_cycles_per_day" in refused.output
     assert operator.backups() == ()
+    explained = (await operator("schedule", "explain", "now")).output
+    assert "at most 1 a day" in explained
+    assert "max_cycles_per_day" in explained
 
 
 async def test_a_job_that_fails_says_why_and_doctor_names_it(operator: Operator) -> None:
@@ -96,6 +104,24 @@ async def test_a_job_that_fails_says_why_and_doctor_names_it(operator: Operator)
     texts = [item["text"] for item in found if item["what"] == "schedules" and item["level"] == "critical"]
     assert any(text.startswith("check of ") and "failed" in text for text in texts)
     assert [item["what"] for item in found if item["what"] == "unattended key"] == ["unattended key"]
+
+
+async def test_a_dry_run_shows_lines_that_can_be_copied_and_two_kinds_of_timers_are_none(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    folder = operator.folder / "timers"
+    folder.mkdir()
+    shown = await operator("schedule", "install", "--cron", "--directory", str(folder), "--dry-run")
+    assert shown.code == 0, shown.errors
+    assert "\\t" not in shown.output
+    (line,) = (line for line in shown.output.splitlines() if "schedule run check" in line)
+    assert line.split()[:5] == ["0", "0", "1", "1", "*"]
+    assert line.endswith("--if-due >/dev/null")
+    both = await operator("schedule", "install", "--systemd", "--cron", "--directory", str(folder))
+    assert both.code == 2
+    assert "--systemd and --cron exclude each other" in both.errors
+    assert list(folder.iterdir()) == []
 
 
 async def test_the_line_of_every_unit_runs_with_next_to_no_environment(operator: Operator) -> None:

@@ -206,6 +206,11 @@ balances = st.tuples(st.integers(0, 10**30), st.integers(1, 10**30)).map(lambda 
 canister_ids = st.binary(min_size=1, max_size=29).map(principal_text)
 
 
+@pytest.mark.parametrize("text", ["x = " + "[" * 100_000, "x = 1" + "0" * 10_000])
+def test_what_toml_may_say_and_python_does_not_take_is_a_clear_error(load: Loader, text: str) -> None:
+    assert "cannot be read" in load.fault(text).what
+
+
 @given(
     canisters=st.dictionaries(
         names, st.tuples(canister_ids, st.sampled_from(["high", "medium", "low"]), balances), max_size=5

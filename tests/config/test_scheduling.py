@@ -67,10 +67,12 @@ def test_the_example_says_what_an_unattended_key_means_and_its_lines_are_right(t
     block = EXAMPLE.read_text().partition("# [schedules]\n")[2].partition("# A dead man's switch")[0]
     kept = ["[schedules]", *re.findall(r"^# (\[.*|[a-z_]+ = .*)$", block, re.MULTILINE)]
     path = tmp_path / "config.toml"
-    path.write_text(EXAMPLE.read_text() + "\n" + "\n".join(kept) + "\n")
+    channel = '[channels.ops]\nkind = "slack"\nurl_env = "OPS"\n'
+    path.write_text(EXAMPLE.read_text() + "\n" + channel + "\n".join(kept) + "\n")
     found = load_config(path).schedules
     assert found.production
     assert [entry.canisters for entry in found.entries if entry.name == "registry-hourly"] == [("registry",)]
+    assert [entry.channels for entry in found.entries if entry.name == "report-daily"] == [("ops",)]
     assert "with nobody present that key lies ready" in EXAMPLE.read_text()
 
 
@@ -87,19 +89,27 @@ def test_the_example_says_what_an_unattended_key_means_and_its_lines_are_right(t
         (VERIFY, 6, "schedules.v.cron is missing", "Allowed"),
         ('[schedules.v]\ncron = "0 2 * * *"\n', 6, "schedules.v.job is missing", "backup"),
         ('[schedules.v]\njob = "bakcup"\ncron = "0 2 * * *"\n', 7, "job is 'bakcup'", "Did you mean 'backup'?"),
-        (f"{VERIFY}{VERIFY}", 8, "not TOML", ""),
+        (f"{VERIFY}{VERIFY}", 8, "two tables of one name, [schedules.v]: line 6 has the other", "Rename one of them"),
+        ("[schedules.v]\na.b = 1\n[schedules.'v']\n", 8, "one name, [schedules.v]: line 6 has", "Rename one of them"),
+        ("[schedules]\nv = {}\n[schedules.v.a]\n", 8, "not TOML", ""),
         ("[schedules.Verify]\n[schedules.verify]\n", 7, "second schedule of one name", "own name"),
         ("[schedules.VERIFY]\njob = 'verify'\ncron = '0 2 * * *'\n", 6, "second schedule of one name", "own name"),
         ('[schedules."a b"]\n', 6, "cannot be the name of a schedule", "letters"),
         ("[schedules]\nenabeld = true\n", 7, "schedules.enabeld is not known", "Did you mean 'enabled'?"),
         ("[schedules.verify]\ncorn = '0 2 * * *'\n", 7, "corn is not known", "Did you mean 'cron'?"),
-        ('[schedules.verify]\njitter = "7h"\n', 7, "jitter is '7h'", "5m"),
+        ('[schedules.verify]\njitter = "7h"\n', 7, "jitter is '7h': it must be from 0 s to 6 h", "5m"),
         ('[schedules.verify]\ndeadline = "5s"\n', 7, "deadline is '5s'", "2h"),
         ('[schedules.verify]\ncanisters = ["rune-engine"]\n', 7, "means nothing for verify", "backup"),
         ('[schedules.backup-high]\ncanisters = ["rune"]\n', 7, "names 'rune', which is no canister here", "registry"),
         ('[schedules.backup-high]\ncriticality = "low"\n', 7, "is 'low', and no canister is", "criticality"),
         ('[schedules.s]\njob = "seal"\ncron = "0 2 * * *"\n', 6, "folder is missing", "sealed"),
         ('[schedules.verify]\nfolder = "x"\n', 7, "folder means nothing for verify", "sealed"),
+        ('[schedules.verify]\nchannels = ["ops"]\n', 7, "channels means nothing for verify", "report-daily"),
+        ('[schedules.report-daily]\nchannels = ["opps"]\n', 7, "names 'opps', which is no channel here", "ops"),
+        ("[schedules.backup-high]\ncanisters = []\n", 7, "canisters is an empty list", "without it, the whole fleet"),
+        ("[schedules.backup-high]\ncanisters = [7]\n", 7, "canisters holds a whole number", "Allowed: names of"),
+        ("[schedules.backup-high]\ncanisters = ['']\n", 7, "canisters holds an empty text", "Allowed: names of"),
+        ("[schedules.report-daily]\nchannels = []\n", 7, "channels is an empty list", "Name at least one."),
         ("[schedules]\nmax_cycles_per_day = -1\n", 7, "max_cycles_per_day is", "1T"),
     ],
 )

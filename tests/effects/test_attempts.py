@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from quri_console.backup.resume import delete_own_snapshots
 from quri_console.clock import ManualClock
 from quri_console.effects.attempt import EffectUndecided
 from quri_console.effects.calls import EFFECTS, LOAD_SNAPSHOT, STOP, TAKE_SNAPSHOT
@@ -13,7 +14,7 @@ from quri_console.effects.gate import Permit
 from quri_console.effects.journal import Journal
 from quri_console.effects.perform import Effects
 from quri_console.effects.recover import recover
-from quri_console.effects.replay import attempts, left_stopped, snapshots_made, status_before
+from quri_console.effects.replay import CHECK, attempts, left_stopped, own_snapshots, snapshots_made, status_before
 from quri_console.effects.stop import StopTimedOut
 from quri_console.errors import NetworkError, RefusedBySafetyRule
 from quri_console.ic.envelope import SignedCall
@@ -238,6 +239,24 @@ async def test_a_snapshot_under_way_is_made_once_over_a_crash(lab: Laboratory, e
     present = [snapshot.id for snapshot in await list_canister_snapshots(lab.agent, canister)]
     assert len(present) == 1
     assert snapshots_made(later.journal.records, TAKE_SNAPSHOT) == tuple(present)
+    later.journal.close()
+
+
+@pytest.mark.parametrize("executed", [True, False])
+async def test_a_deletion_under_way_is_made_up_for_by_who_goes_on(lab: Laboratory, executed: bool) -> None:
+    canister = await lab.create()
+    snapshot = await lab.effects.take_snapshot(canister)
+    check = await lab.effects.take_snapshot(canister, purpose=CHECK)
+    later = await _crashed(
+        lab, "delete_canister_snapshot", lambda: lab.effects.delete_snapshot(canister, check.id), executed=executed
+    )
+    await recover(later)
+    records = later.journal.records
+    assert snapshots_made(records, TAKE_SNAPSHOT) == (snapshot.id,), "one that may be gone is relied on"
+    assert own_snapshots(records) == (check.id,), "one that may be there is forgotten"
+    await delete_own_snapshots(later)
+    assert await list_canister_snapshots(lab.agent, canister) == ()
+    assert own_snapshots(later.journal.records) == ()
     later.journal.close()
 
 

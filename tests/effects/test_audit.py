@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from quri_console.clock import ManualClock
-from quri_console.effects.audit import Audit, Event, redacted
+from quri_console.effects.audit import Audit, Event
 from quri_console.effects.audit_check import AuditCheck, verify_log
 from quri_console.effects.audit_log import AUDIT_FOLDER, HEAD_NAME, AuditLog, Head, read_events, segments
 from quri_console.effects.canonical_json import Plain
 from quri_console.effects.durable import StateFolderUnusable
+from quri_console.redaction import redacted
 from tests.support.privileges import small_disk
 
 EVENTS = 40

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 from itertools import count
 from pathlib import Path
-
-import aiosqlite
+from typing import Any
 
 import quri_console.history.integrity  # noqa: F401 - loaded before the fork
 from quri_console.history import History
@@ -22,26 +22,20 @@ from tests.support.stored_histories import stored_database
 
 async def migrate_until(path: Path, statements: int) -> None:
     """Open the history; SQLite's tracing kills this process at that statement."""
-    connect = aiosqlite.core.connect
+    connect = sqlite3.connect
     seen = count(1)
 
     def trace(_statement: str) -> None:
         if next(seen) == statements:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def traced_connect(*arguments: object, **options: object) -> aiosqlite.Connection:
-        connection = connect(*arguments, **options)  # type: ignore[arg-type]
-        inner = connection._connector
-
-        def connector() -> object:
-            made = inner()
-            made.set_trace_callback(trace)
-            return made
-
-        connection._connector = connector  # type: ignore[assignment]
+    def traced_connect(database: Path, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(database, **options)
+        if database == path:
+            connection.set_trace_callback(trace)
         return connection
 
-    aiosqlite.connect = traced_connect  # type: ignore[assignment]
+    sqlite3.connect = traced_connect  # type: ignore[assignment]
     async with await History.open(path):
         pass
 

@@ -56,6 +56,12 @@ async def events_of(folder: Path, *rounds: Sequence[Sample]) -> tuple[Event, ...
         return await history.events.of("ic", RUNE)
 
 
+async def test_a_node_that_lags_behind_another_tops_nothing_up(tmp_path: Path) -> None:
+    first = [seen(0)]
+    assert await events_of(tmp_path / "lag", first, [seen(1, cycles=1012, idle_burn_per_day=10**6)]) == ()
+    assert await events_of(tmp_path / "more", first, [seen(1, cycles=9000, idle_burn_per_day=10**6)])
+
+
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize(
     ("second", "expected"),

@@ -136,9 +136,33 @@ def test_a_new_canister_burns_its_idle_burn_and_says_so() -> None:
     assert estimate_burn([], now_ns=NOW) is None
 
 
-def test_the_first_minutes_are_enough_for_an_estimate() -> None:
+def test_the_first_minutes_are_enough_for_an_estimate_that_leans_on_the_idle_burn() -> None:
     burn = estimate([Segment(NOW - 10 * MINUTE, NOW, 10, 10 * MINUTE)], 500)
-    assert (burn.expected_per_day, burn.alert_per_day, burn.idle_only) == (1440, 1440, False)
+    assert burn.alert_per_day == burn.expected_per_day == pytest.approx(500 + (1440 - 500) * 10 / 540)
+    assert not burn.idle_only
+    # without anything to lean on, what was seen is all there is
+    assert estimate([Segment(NOW - 10 * MINUTE, NOW, 10, 10 * MINUTE)]).alert_per_day == 1440
+
+
+def test_the_bill_of_the_first_backup_is_no_burn_that_wakes_anybody() -> None:
+    idle = 171 * 10**6
+    minutes = [Segment(NOW - (i + 1) * MINUTE, NOW - i * MINUTE, idle // 1440, MINUTE) for i in range(19)]
+    minutes[9] = replace(minutes[9], burnt=2_130 * 10**6)
+    burn = estimate(minutes, idle)
+    left = runway_seconds(490 * 10**9, 15 * 10**9, burn.alert_per_day)
+    assert left is not None
+    assert left > 60 * 86_400
+
+
+def test_a_burn_that_empties_a_canister_in_hours_is_seen_in_the_first_hour() -> None:
+    burn = estimate([Segment(NOW - HOUR, NOW, 10**12, HOUR)], 10**9)
+    left = runway_seconds(9 * 10**12, 0, burn.alert_per_day)
+    assert left is not None
+    assert left < 7 * 86_400
+
+
+def test_after_nine_hours_the_estimate_leans_on_nothing() -> None:
+    assert estimate(hourly(*[24_000] * 9), 500).alert_per_day == pytest.approx(24_000)
 
 
 def test_the_alert_burn_sees_a_step_that_the_expected_burn_does_not() -> None:

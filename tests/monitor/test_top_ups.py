@@ -33,6 +33,11 @@ def test_without_any_observed_burn_the_idle_burn_is_assumed() -> None:
     assert find_top_ups(segments, idle_burn_per_day=240)[0].cycles == 110
 
 
+def test_a_rise_of_what_is_burnt_in_minutes_is_the_answer_of_a_node_that_lags() -> None:
+    segments = segments_of_series(hourly([10**6, 10**6 + 12]))
+    assert find_top_ups(segments, idle_burn_per_day=10**6) == ()
+
+
 def test_a_balance_that_only_falls_has_none() -> None:
     assert find_top_ups(segments_of_series(hourly([5, 4, 4, 1]))) == ()
     assert find_top_ups([]) == ()

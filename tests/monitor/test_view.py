@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from quri_console.history import Sample
 from quri_console.monitor.fleet import FleetStatus
 from quri_console.monitor.view import Seen, fleet_picture
@@ -64,10 +66,13 @@ def test_module_and_controllers_come_from_the_youngest_answer(tmp_path: Path) ->
     assert view.answering
 
 
-def test_the_burn_is_the_observed_one_when_it_is_higher(tmp_path: Path) -> None:
+def test_the_burn_goes_by_the_observed_one_when_it_is_higher(tmp_path: Path) -> None:
     view = picture(tmp_path, READING).canisters[0]
-    assert view.burn_per_day == 24 * 10**12
-    assert view.runway_seconds == 4 * 10**12 / (24 * 10**12) * 86_400
+    idle = READING.idle_burn_per_day
+    assert idle is not None
+    # an hour was seen of the nine that an estimate of its own takes
+    assert view.burn_per_day == pytest.approx(idle + (24 * 10**12 - idle) / 9)
+    assert view.runway_seconds == pytest.approx(4 * 10**12 / view.burn_per_day * 86_400)
 
 
 def test_backups_find_their_canister(tmp_path: Path) -> None:

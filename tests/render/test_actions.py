@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from quri_console.cli.main import COMMANDS
-from quri_console.render.actions import ACTIONS, VIEWS, ActionContext, action, actions_of, key_sheet
+from quri_console.render.actions import ACTIONS, VIEWS, ActionContext, action, actions_of, key_label, key_sheet
 from tests.support.fleets import HEALTHY
 
 READY = ActionContext(
@@ -13,9 +13,11 @@ READY = ActionContext(
     backups=1,
     alert_chosen=True,
     backup_chosen=True,
+    copy_chosen=True,
     operation_chosen=True,
     chosen_runs=True,
     can_resume=True,
+    can_resolve=True,
     can_roll_back=True,
 )
 
@@ -45,7 +47,6 @@ def test_a_read_only_console_disables_exactly_what_changes_something() -> None:
     [
         ("back_up", ActionContext(), "no canister is selected"),
         ("back_up", ActionContext(HEALTHY, operation_running=True), "an operation is running on this canister"),
-        ("restore", ActionContext(HEALTHY), "this canister has no backup yet"),
         ("restore", ActionContext(HEALTHY, read_only=True), "this console is read-only"),
         ("fleet_start", ActionContext(HEALTHY), "it is running already"),
         ("fleet_start", ActionContext(replace(HEALTHY, stale=True)), None),
@@ -68,3 +69,11 @@ def test_the_key_sheet_tells_what_changes() -> None:
     sheet = {verb: (key, text) for key, verb, text in key_sheet()}
     assert sheet["Help"][0] == "?"
     assert "Changes: module and memory" in sheet["Restore"][1]
+
+
+@pytest.mark.parametrize(
+    ("key", "label"),
+    [("at", "@"), ("ctrl+p", "Ctrl-P"), ("shift+left", "Shift-←"), ("f1", "F1"), ("f", "f"), ("N", "N")],
+)
+def test_keys_are_written_as_people_write_them(key: str, label: str) -> None:
+    assert key_label(key) == label

@@ -21,7 +21,7 @@ from quri_console.image.page_diff import ChunkMap, MemoryChange, compare_memory
 from quri_console.image.sections import module_facts
 from quri_console.render.comparison import Wanted, comparison_lines, diff_lines
 from quri_console.render.comparison_json import comparison_json, diff_json
-from quri_console.render.page_strip import page_strip
+from quri_console.render.page_strip import page_rows, page_strip
 from quri_console.render.spans import Line, plain, wrap_lines
 from quri_console.units import WASM_PAGE_BYTES
 from tests.support.backups import AT, CONTROLLER, REGISTRY, RUNE_ENGINE
@@ -102,6 +102,28 @@ def test_a_cell_of_the_strip_is_drawn_as_equal_only_when_nothing_in_it_changed(c
     for page in changed:
         assert strip[((page * PAGE + 1) * width - 1) // (1000 * PAGE)] != "·"
     assert (strip == "·" * width) == (not changed)
+
+
+def test_the_magnifier_has_a_cell_for_each_page_and_leaves_out_rows_without_a_change() -> None:
+    rows = list(page_rows(pages(3, 130, total=150), 10, ascii_only=True))
+    assert rows == [(0, "." * 3 + "#" + "." * 60), (128, "..#" + "." * 19)]
+
+
+def test_the_magnifier_of_a_huge_memory_ends_at_its_limit() -> None:
+    whole = compare_memory(ChunkMap(1 << 40, 0, []), ChunkMap(1 << 40, 1 << 40, [b"new"]))
+    rows = list(page_rows(whole, 3))
+    assert [first for first, _ in rows] == [0, 64, 128]
+    assert all(cells == "█" * 64 for _, cells in rows)
+
+
+def test_the_magnifier_takes_the_place_of_the_strip() -> None:
+    comparison = changed_in_everything()
+    strip, magnified = (
+        "\n".join(texts(comparison_lines(comparison, Wanted(magnified=magnified)))) for magnified in (False, True)
+    )
+    cells = "·" * 3 + "█" + "·" * 36 + "██" + "·" * 18
+    assert f"    {cells}" in strip
+    assert f"          0 {cells}" in magnified
 
 
 def test_every_range_is_shown_when_it_is_wanted() -> None:

@@ -125,7 +125,7 @@ def test_the_long_detail_says_what_is_not_there_yet_or_cannot_be_read() -> None:
 def test_a_young_history_is_drawn_sample_by_sample_and_a_long_one_as_a_day() -> None:
     young = replace(HEALTHY, cycles_series=tuple((NOW_NS - (3 - n) * SECOND, 10 - n) for n in range(3)))
     assert "cycles, 3 samples █▄▁" in detail(young)
-    points = tuple((NOW_NS - (MANY_SAMPLES - n) * 60 * SECOND, 1000 - n) for n in range(MANY_SAMPLES))
+    points = tuple((NOW_NS - (MANY_SAMPLES - n) * 600 * SECOND, 1000 - n) for n in range(MANY_SAMPLES))
     assert "cycles, 24 h " in detail(replace(HEALTHY, cycles_series=points))
     assert "no samples yet" in detail(NEVER_SEEN)
 
@@ -134,3 +134,28 @@ def test_a_young_history_is_drawn_sample_by_sample_and_a_long_one_as_a_day() -> 
 def test_the_spark_line_fits(width: int) -> None:
     (line,) = (line for line in detail(HEALTHY, width).splitlines() if line.startswith("cycles,"))
     assert len(line) <= width
+
+
+@pytest.mark.parametrize(
+    ("samples", "step_seconds", "title", "cells"),
+    [
+        (1, 5, "cycles, 1 sample ", 1),
+        (60, 5, "cycles, 60 samples ", 60),
+        (200, 5, "cycles, 16 m ", 67),
+        (200, 60, "cycles, 3 h 19 m ", 63),
+        (200, 120, "cycles, 24 h ", 67),
+    ],
+)
+def test_a_young_history_is_drawn_over_its_own_time(samples: int, step_seconds: int, title: str, cells: int) -> None:
+    series = tuple((NOW_NS - n * step_seconds * SECOND, 10**12 + n * 10**9) for n in reversed(range(samples)))
+    (line,) = [
+        plain(line)
+        for line in detail_lines(view(cycles_series=series), NOW_NS, width=80)
+        if plain(line)[:7] == "cycles,"
+    ]
+    assert line.startswith(title)
+    drawn = line.removeprefix(title)
+    assert len(drawn) == cells
+    # marks from its first cell to its last, unless a day is drawn
+    assert (drawn[0] != " ") is ("24 h" not in title)
+    assert drawn[-1] != " "

@@ -13,6 +13,7 @@ from quri_console.render.fleet_shown import (
     FleetOrder,
     columns_of,
     fleet_shown,
+    has_groups,
     order_line,
     remembered_order,
 )
@@ -150,3 +151,25 @@ def test_columns_for_which_not_even_the_titles_leave_room_are_not_made() -> None
 def test_a_picture_that_no_newer_one_followed_is_stale() -> None:
     assert parse_filter("is:stale").shows(HEALTHY, NOW_NS + 600 * SECOND)
     assert set(STATES) >= {"critical", "warning", "stale", "stopped", "unknown"}
+
+
+def test_a_group_column_in_which_nothing_would_stand_is_left_out_and_that_is_said() -> None:
+    order = FleetOrder(grouping="group")
+    for text, grouped in (("", True), ("rune", True), ("old", False), ("nobody", True)):
+        wanted = parse_filter(text)
+        shown = fleet_shown(FLEET, wanted, order, NOW_NS)
+        assert any(column.key == "group" for column in shown.columns) is grouped, text
+        line = plain(order_line(shown, wanted, order, frozenset()))
+        assert ("grouped by group: none of these is in one" in line) is not grouped
+    assert "".join(row.key for row in fleet_shown(FLEET, parse_filter("!rune"), order, NOW_NS).rows) == "bcd"
+
+
+def test_where_there_are_no_groups_the_key_goes_on_to_the_next_grouping() -> None:
+    assert has_groups([A, B])
+    assert not has_groups([B, C, D])
+    found, order = [], FleetOrder()
+    for _ in range(4):
+        order = order.next_grouping(groups=False)
+        found.append(order.grouping)
+    assert found == ["criticality", "", "criticality", ""]
+    assert FleetOrder(grouping="group").next_grouping(groups=False).grouping == ""

@@ -17,7 +17,7 @@ def test_every_action_has_a_row_with_its_key_and_what_it_changes() -> None:
     table = key_table()
     assert table.count("\n") == len(ACTIONS) + 2
     assert "| `b` | Backup | " in table
-    assert "| `:` `ctrl+p` | Palette | everywhere | Find" in table
+    assert "| `:` `Ctrl-P` | Palette | everywhere | Find" in table
     assert "Changes: module and memory are replaced" in table
     assert all(line.count("|") - line.count("\\|") == 5 for line in table.splitlines())
 

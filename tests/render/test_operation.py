@@ -7,7 +7,14 @@ import pytest
 from quri_console.effects.operation_files import Outcome
 from quri_console.errors import ExitCode, QuriError
 from quri_console.progress import ProgressEvent
-from quri_console.render.operation import error_lines, newest_of_each_phase, operation_lines, progress_line
+from quri_console.render.operation import (
+    error_lines,
+    failure_text,
+    keys_after,
+    newest_of_each_phase,
+    operation_lines,
+    progress_line,
+)
 from quri_console.render.spans import plain
 
 
@@ -41,11 +48,18 @@ def test_while_it_runs_it_says_that_leaving_does_no_harm() -> None:
     assert "Esc leaves this page, and it goes on" in text
 
 
-def test_a_restore_that_is_done_says_how_to_undo_it_and_what_to_press() -> None:
+def test_a_restore_that_is_done_says_how_to_undo_it() -> None:
     result = {"source": "x", "safety_snapshot": "00", "downtime_seconds": 0.4, "status": "running", "notes": ["n"]}
     text = shown(Outcome(ExitCode.OK, 0, "restored", result=result))
-    for part in ("Done: restored", "0.4 s", "It is running now.", "quri-console rollback op-1", "Esc leads back", "n"):
+    for part in ("Done: restored", "0.4 s", "It is running now.", "quri-console rollback op-1", "n"):
         assert part in text
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_the_keys_after_the_end_offer_a_way_back_only_where_there_is_one(*, back: bool) -> None:
+    keys = keys_after(can_be_rolled_back=back)
+    assert ("B rolls it back" in keys) is back
+    assert "w writes the report; Esc leads back." in keys
 
 
 def test_a_restore_that_is_done_says_what_the_canister_has_and_until_when_the_way_back_is_open() -> None:
@@ -64,6 +78,15 @@ def test_a_rollback_that_is_done_says_how_to_undo_it_and_its_state_once() -> Non
     assert "It is stopped now." in text
 
 
+@pytest.mark.parametrize(("status", "starts"), [("stopped", 1), ("running", 0), ("stopping", 0)])
+@pytest.mark.parametrize("kind", ["source", "rolled_back", "members"])
+def test_what_is_stopped_at_the_end_comes_with_the_command_that_starts_it(kind: str, status: str, starts: int) -> None:
+    one = {"name": "p\x1big", "status": status}
+    result = {"source": "x", "members": [one]} if kind == "members" else {kind: "x", **one}
+    text = shown(Outcome(ExitCode.OK, 0, "restored", result=result))
+    assert text.count("To start it: quri-console start p\\e") == starts
+
+
 def test_a_restore_into_a_canister_without_module_promises_no_way_back() -> None:
     text = shown(Outcome(ExitCode.OK, 0, "restored", result={"source": "x", "safety_snapshot": None}))
     assert "There is no way back" in text
@@ -72,9 +95,14 @@ def test_a_restore_into_a_canister_without_module_promises_no_way_back() -> None
 
 def test_a_failure_says_why_and_what_next() -> None:
     text = shown(Outcome(ExitCode.FAILED, 0, "broken", "because", "do this"))
-    for part in ("Not done: broken", "Why: because", "Next: do this", "Esc leads back"):
+    for part in ("Not done: broken", "Why: because", "Next: do this"):
         assert part in text
     assert "undo" not in text
+
+
+def test_a_failure_in_one_line_is_whole_sentences() -> None:
+    error = QuriError("it is pinned", why="keep for incident 12", next_step="`pin --undo` takes the pin away.")
+    assert failure_text(error) == "it is pinned. keep for incident 12. `pin --undo` takes the pin away."
 
 
 def test_an_error_is_escaped() -> None:

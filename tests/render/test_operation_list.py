@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quri_console.effects.operation_files import Outcome
-from quri_console.effects.operation_summary import OperationSummary, Rollback
+from quri_console.effects.operation_summary import OperationState, OperationSummary, Rollback
 from quri_console.errors import ExitCode
 from quri_console.render.operation_list import operation_list_lines, what_now
 from quri_console.render.spans import plain
@@ -51,6 +51,7 @@ UNDO = f"to undo it: quri-console rollback {RESTORE}"
         (replace(DONE, rolled_back=Rollback(ROLLBACK, "interrupted", 0)), f"{ROLLBACK} rolls it back, and was inter"),
         (replace(DONE, state="interrupted", outcome=None), f"to go on: quri-console operations resume {RESTORE}"),
         (replace(DONE, left_stopped=("aaaaa-aa",)), f"to go on: quri-console operations resume {RESTORE}"),
+        (replace(DONE, state="partial", left_stopped=("aaaaa-aa",)), "it left a canister stopped; once"),
         (replace(DONE, state="damaged", outcome=Outcome(ExitCode.CORRUPTION, 0, "broken")), "broken"),
     ],
 )
@@ -58,6 +59,12 @@ def test_what_now(summary: OperationSummary, sentence: str) -> None:
     found = what_now(summary)
     assert found.startswith(sentence)
     assert bool(found) is bool(sentence)
+
+
+@pytest.mark.parametrize("state", ["partial", "failed", "aborted"])
+def test_what_left_a_canister_stopped_can_be_marked_resolved_however_it_ended(state: OperationState) -> None:
+    assert not replace(DONE, state=state).open
+    assert replace(DONE, state=state, left_stopped=("aaaaa-aa",)).open
 
 
 def test_the_list_fits_80_columns_and_untrusted_text_is_escaped() -> None:

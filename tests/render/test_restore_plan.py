@@ -15,6 +15,7 @@ from tests.support.fleets import NOW_NS, RUNE, SECOND
 HOUR_NS = 3600 * SECOND
 SOURCE = Source("/b", "20250615T000000Z/rune-engine", NOW_NS - 5 * HOUR_NS, "stop", bytes(32), bytes(32), 9, 8, 1)
 LIVE = LiveState(NOW_NS, "running", bytes(32), 3, 10**12, 10**11, 4096, (), ())
+STOPPED = replace(LIVE, status="stopped")
 PLAN = RestorePlan(
     network="local",
     production=False,
@@ -57,6 +58,11 @@ def test_the_backups_age_and_the_loss_come_before_everything_else() -> None:
         (replace(PLAN, not_compared=(NotCompared("Memory: no\x1b.", "diff a b"),)), "Memory: no\\e.\n    diff a b\n"),
         (PLAN, "down for ≈ 2 s"),
         (replace(PLAN, downtime_seconds=0), "no downtime"),
+        (PLAN, "running; afterwards as it is now"),
+        (replace(PLAN, live=STOPPED), "stopped; stays stopped: quri-console start rune-engine starts it"),
+        (replace(PLAN, live=STOPPED, start_after=True), "stopped; started afterwards"),
+        (replace(PLAN, live=STOPPED, start_after=False), "stays stopped: quri-console start rune-engine starts it"),
+        (replace(PLAN, start_after=False), "running; left stopped: quri-console start rune-engine starts it"),
         (PLAN, "way back  a safety snapshot"),
         (replace(PLAN, safety_snapshot=False), "way back  none"),
         (PLAN, "heap: 1 MiB → 2 MiB  (comes back)"),

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from quri_console.monitor.fleet import CanisterView, Finding, Health
 from quri_console.render.ages import short_age, utc_text
-from quri_console.render.fleet_cells import Look, fleet_rows, rows_of
+from quri_console.render.cycles_ahead import freeze_parts
+from quri_console.render.fleet_cells import fleet_rows, rows_of
+from quri_console.render.fleet_look import Look
 from quri_console.render.grid import LOWEST, Cell
 from quri_console.render.table import (
     COLUMNS,
@@ -212,3 +214,18 @@ def test_ages(seconds_ago: int, text: str) -> None:
 
 def test_times_name_their_zone() -> None:
     assert utc_text(NOW_NS) == "2025-06-15 15:06:40 UTC"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "day"),
+    [(0.5, "Jun 15"), (8 * 3600, "Jun 15"), (8.9 * 3600, "Jun 16"), (30 * DAY, "Jul 15"), (400 * DAY, "Jul 2026")],
+)
+def test_the_day_of_freezing_is_that_of_the_sentence_beside_the_table(seconds: float, day: str) -> None:
+    # the picture is of 15:06: what counts are minutes, too
+    assert cells(view(runway_seconds=seconds))["freeze"].text == day
+    assert day in freeze_parts(seconds, None, NOW_NS)[0]
+
+
+@pytest.mark.parametrize("seconds", [101 * 365 * DAY, 1e30, float("inf")])
+def test_what_lasts_longer_than_anybody_has_no_day(seconds: float) -> None:
+    assert cells(view(runway_seconds=seconds))["freeze"].text == ">100 y"

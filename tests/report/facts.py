@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +21,22 @@ from quri_console.config.places import Paths
 from quri_console.effects.audit_check import AuditCheck, Fault
 from quri_console.effects.audit_log import Head
 from quri_console.history.alerts import AlertEvent, Mute
+from quri_console.history.drills import DrillRecord
 from quri_console.history.events import Event
+from quri_console.history.schedule_views import SchedulePast
 from quri_console.monitor.fleet import CanisterView, Finding, FleetStatus, Health
 from quri_console.repository.marks import Mark, Standing
 from quri_console.repository.sets import set_name
 from quri_console.repository.trash import Forgotten
+from tests.report.moments import EVIL, SECOND, SINCE_NS, UNTIL_NS, ago, at
+from tests.report.past_schedules import schedules
 
-SECOND = 1_000_000_000
-HOUR = 3600 * SECOND
-UNTIL = datetime(2025, 1, 26, 9, tzinfo=UTC)
-UNTIL_NS = round(UNTIL.timestamp()) * SECOND
-SINCE_NS = UNTIL_NS - 48 * HOUR
 ENGINE, REGISTRY, IDENTITY, STRANGER = (
     "pkrpq-5qaaa-aaaah-aroda-cai",
     "pnqje-qiaaa-aaaah-arodq-cai",
     "y67br-5iaaa-aaaah-arn5q-cai",
     "yz6hf-qqaaa-aaaah-arn5a-cai",
 )
-EVIL = "a|b\x1b[31m\u202e<script>alert(1)</script> [x](https://evil.example) =1+1"
 
 
 @dataclass(frozen=True)
@@ -62,19 +59,11 @@ class FixedFacts:
     encrypted: bool = False
     marks: Sequence[Mark] = ()
     forgotten: Sequence[Forgotten] = ()
+    drills: Sequence[DrillRecord] = ()
+    schedules: Sequence[SchedulePast] = ()
     audit_events: Sequence[Mapping[str, Any]] = ()
     audit: AuditCheck | None = None
     problems: Sequence[str] = ()
-
-
-def ago(hours: float) -> int:
-    """So many hours before the end, in nanoseconds since 1970."""
-    return UNTIL_NS - round(hours * HOUR)
-
-
-def at(hours: float) -> datetime:
-    """The same as an aware time."""
-    return UNTIL - timedelta(hours=hours)
 
 
 def config() -> Config:
@@ -129,6 +118,25 @@ def backup(hours: float, *names: str, failed: tuple[str, str] | None = None, **v
         failures=failures,
         groups=(),
         record_bytes=1,
+        **{**usual, **values},
+    )
+
+
+def drill(hours: float, scenario: str, **values: Any) -> DrillRecord:
+    """A drill that was played so many hours before the end, well unless something else is given."""
+    limits = {"out-of-cycles": 300.0, "data-corruption": 3600.0}
+    usual: dict[str, Any] = {
+        "mode": "script", "by": "ci", "detected_by": f"alert {scenario}", "seconds_to_detect": 2.04,
+        "seconds_to_acknowledge": None, "seconds_to_recover": 8.0, "seconds": 9.0, "unmet": (), "wrong_turns": (),
+        "written": 25, "lost": 0, "tool": "quri-console 1",
+    }  # fmt: skip
+    return DrillRecord(
+        scenario=scenario,
+        title="A disaster",
+        page=scenario,
+        started_at=at(hours),
+        limit_seconds=limits.get(scenario, 900.0),
+        limit_of="seed" if scenario in limits else "ours",
         **{**usual, **values},
     )
 
@@ -191,6 +199,15 @@ def facts(**values: Any) -> FixedFacts:
             Mark(evening.name, at(1.5), "verification", {"ok": False, "scope": "data", "folders": ["old"], **mark}),
             Mark(night.name, at(1), "pin", {"by": "eva@console", "reason": "before the migration"}),
         ),
+        "drills": (
+            drill(60, "stopped"),
+            drill(30, "out-of-cycles", seconds_to_acknowledge=31.0, seconds_to_recover=184.2),
+            drill(28, "data-corruption", mode="console", by="eva", detected_by="first look", wrong_turns=(
+                "restore of rune-engine was rolled back", EVIL), seconds_to_recover=4000.0, lost=25),
+            drill(4, "emptied", mode="shell", unmet=("rune-engine: it has no code",), seconds_to_recover=None,
+                  detected_by="", seconds_to_detect=None, lost=None),
+        ),
+        "schedules": schedules(),
         "forgotten": (Forgotten(set_name(ago(55)), at(3), "eva@console", "retention policy"),),
         "audit_events": (
             audited(79, "ended", kind="backup", target="rune-engine", result="ok", parameters={

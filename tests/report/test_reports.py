@@ -18,7 +18,8 @@ from quri_console.report.making import make_report
 from quri_console.report.model import Report, ReportKind
 from quri_console.report.tables import SECTIONS
 from quri_console.report.times import quantile
-from tests.report.facts import ENGINE, EVIL, STRANGER, FixedFacts, ago, changed_log, facts, nothing
+from tests.report.facts import ENGINE, STRANGER, FixedFacts, changed_log, facts, nothing
+from tests.report.moments import EVIL, ago
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = {"eventful": facts, "empty": nothing}

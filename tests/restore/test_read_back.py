@@ -10,8 +10,10 @@ import pytest
 
 from quri_console.backup.interchange import Slice
 from quri_console.clock import SystemClock
+from quri_console.ic.management import change
 from quri_console.ic.management.read import list_canister_snapshots
 from quri_console.ic.management.types import SettingsChange
+from quri_console.ic.prepared import perform
 from quri_console.restore.execute import execute, execute_all
 from quri_console.restore.health import Unhealthy
 from quri_console.restore.plan import RestorePlan
@@ -94,8 +96,8 @@ async def test_settings_are_changed_before_the_start_and_taken_back_with_a_state
     scene: Incident,
 ) -> None:
     before = (await scene.lab.status(scene.canister)).settings
-    change = SettingsChange(freezing_threshold=before.freezing_threshold + 86_400)
-    plan = replace(await scene.plan(), settings=change)
+    changed = SettingsChange(freezing_threshold=before.freezing_threshold + 86_400)
+    plan = replace(await scene.plan(), settings=changed)
     _spoiled_load(scene, certified_data=lambda _: b"forged")
     await _undone(scene, plan, "shows another certified data")
     assert (await scene.lab.status(scene.canister)).settings == before
@@ -120,6 +122,24 @@ async def test_a_canister_that_says_it_is_not_well_gets_its_old_state_back_at_on
     assert (await scene.lab.status(scene.canister)).status == "running"
     assert failure.value.result["state"] == OLD_STATE
     assert "rollback" not in failure.value.next_step
+
+
+async def test_one_that_somebody_else_changed_runs_again_when_its_old_state_cannot_be_brought_back(
+    scene: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ill(*_: object, **__: object) -> str:
+        await perform(scene.lab.agent, change.take_canister_snapshot(scene.canister))
+        raise Unhealthy("`health` of pig says that it is not healthy")
+
+    monkeypatch.setattr("quri_console.restore.keep_or_undo.ask_all", ill)
+    with pytest.raises(RestoreFailed, match="was not restored") as failure:
+        await execute_all(
+            await scene.plan(), scene.effects, scene.lab.store(), progress=scene.progress, undo_if_unhealthy=True
+        )
+    assert "somebody else changed pig" in failure.value.why
+    assert scene.state == scene.good
+    assert (await scene.lab.status(scene.canister)).status == "running"
+    assert failure.value.result["left_stopped"] is False
 
 
 async def test_a_canister_that_says_it_is_not_well_is_kept_and_rolling_back_is_offered(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
+
+import pytest
 
 from quri_console.backup.canister_facts import CanisterFacts, facts_of_live
 from quri_console.backup.compare import compare_facts
 from quri_console.backup.comparison import Side
+from quri_console.restore.bill import charges_of_restore
 from quri_console.restore.plan import Difference
-from quri_console.restore.words import differences, named, not_coming_back, not_compared
+from quri_console.restore.remedy_module import upgrade_charges
+from quri_console.restore.words import becomes_a_clone, differences, named, not_coming_back, not_compared
 from tests.support.backups import AT, CONTROLLER, REGISTRY, RUNE_ENGINE
 from tests.support.compared_states import NAME, MadeState
 
@@ -63,6 +68,31 @@ def test_settings_that_an_imported_backup_does_not_have_are_not_called_equal() -
     imported = CanisterFacts(BACKUP, module_hash=STATE.module_hash).with_snapshot(STATE.metadata)
     found = not_compared(compare_facts(imported, facts_of_live(LIVE, STATE.status())), production=False)
     assert [part.text.partition(":")[0] for part in found] == ["Memory", "Settings and controllers"]
+
+
+@pytest.mark.parametrize(
+    ("status", "starts", "restored", "upgraded"),
+    [
+        ("running", True, ("stop", "checks and start"), ("stop", "start")),
+        ("stopped", False, ("checks",), ()),
+        ("stopped", True, ("checks and start",), ()),
+        ("running", False, ("stop", "checks"), ("stop", "start")),
+    ],
+)
+def test_a_plan_lists_a_stop_and_a_start_only_where_there_is_one(
+    status: Literal["running", "stopped"], starts: bool, restored: tuple[str, ...], upgraded: tuple[str, ...]
+) -> None:
+    present = replace(STATE.status(), status=status)
+    steps = [charge.step for charge in charges_of_restore(present, 1 << 20, None, safety=True, starts=starts)]
+    assert tuple(step for step in steps if step.startswith(("stop", "checks"))) == restored
+    # an upgrade gives every canister the status back that it had
+    steps = [charge.step for charge in upgrade_charges(present, 1 << 20)]
+    assert tuple(step for step in steps if step in ("stop", "start")) == upgraded
+
+
+def test_a_clone_that_is_left_stopped_is_told_with_the_command_that_starts_it() -> None:
+    assert "quri-console start pig." in becomes_a_clone("pig", "rune-engine", start=False)
+    assert "quri-console start" not in becomes_a_clone("pig", "rune-engine", start=True)
 
 
 def test_a_canister_is_named_with_its_id_in_brackets() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+from quri_console.drill.incidents import CANISTER, NAME
+from quri_console.drill.shell import Ended
 from quri_console.ic.encoding import candid
 from quri_console.ic.encoding.candid import Types
 from quri_console.ic.encoding.principal import parse_principal
 from quri_console.ic.management.read import canister_status
-from tests.runbook.scenes import CANISTER, NAME, Stage
-from tests.support.operator_command import Ended
+from tests.runbook.scenes import Stage
 
 TRILLION = 10**12
 

@@ -1,34 +1,35 @@
-"""The disasters of the runbook, prepared on a local network whose fleet was backed up before."""
+"""The disasters of the runbook, prepared on a local network of the test whose fleet was backed up before.
+
+The disasters themselves are those that drills play: `quri_console.drill.incidents`.
+"""
 
 from __future__ import annotations
 
-import gzip
-import shutil
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from quri_console.config import load_config
+from quri_console.drill.incidents import CANISTER, INCIDENTS, Ground, stranger
+from quri_console.drill.pages import blocks
+from quri_console.drill.shell import Shell
 from quri_console.ic.agent import Agent
 from quri_console.ic.encoding import candid
 from quri_console.ic.encoding.candid import Types
-from quri_console.ic.encoding.principal import Principal, parse_principal
+from quri_console.ic.encoding.principal import Principal
 from quri_console.ic.identity import load_identity
 from quri_console.ic.management import change
 from quri_console.ic.management.read import canister_status
-from quri_console.ic.management.types import SettingsChange
 from quri_console.ic.prepared import perform
 from quri_console.localnet.canister import Canister
-from quri_console.localnet.configuration import Controller, write_private
-from quri_console.localnet.demo_fleet import FLEET
-from quri_console.localnet.faults import DropBefore, FaultRule
-from tests.runbook.blocks import Shell
+from quri_console.localnet.faults import Delay, FaultRule
+from quri_console.localnet.orders import Orders
+from quri_console.report.runbook import read_runbook
+from tests.support.damaged_canister import CONFIRM
 from tests.support.operator_command import Operator, operator_on_fleet
-from tests.support.repositories import flip_byte
-
-NAME = "rune-engine"
-CANISTER = parse_principal(next(item.id for item in FLEET if item.name == NAME))
-STRANGER = Principal(b"\x07" * 10 + b"\x02")
+from tests.support.runners import kill_runner_and_guard
 
 
 @dataclass
@@ -36,15 +37,16 @@ class Stage:
     """An operator in front of a disaster."""
 
     operator: Operator
-    agent: Agent
-    folder: Path
+    ground: Ground
     good: str
     """The name of the backup from before the disaster."""
     good_digest: int = 0
     good_module: bytes | None = None
     good_controllers: tuple[Principal, ...] = ()
-    variables: dict[str, str] = field(default_factory=dict)
-    config: Path | None = None
+
+    @property
+    def agent(self) -> Agent:
+        return self.ground.agent
 
     @property
     def on_network(self) -> Canister:
@@ -52,7 +54,7 @@ class Stage:
 
     @property
     def shell(self) -> Shell:
-        return Shell(self.folder, self.config or self.operator.config, {"GOOD": self.good, **self.variables})
+        return Shell(self.operator.folder, self.ground.config, self.ground.variables)
 
     async def digest(self) -> int:
         """What the canister itself says its data is."""
@@ -61,9 +63,9 @@ class Stage:
 
 
 async def _nothing(stage: Stage) -> None:
-    elsewhere = stage.folder / "elsewhere"
+    elsewhere = stage.operator.folder / "elsewhere"
     elsewhere.mkdir()
-    stage.variables["ELSEWHERE"] = str(elsewhere)
+    stage.ground.variables["ELSEWHERE"] = str(elsewhere)
 
 
 async def _alert(stage: Stage) -> None:
@@ -71,100 +73,37 @@ async def _alert(stage: Stage) -> None:
     assert (await stage.operator("monitor", "--notify")).code == 2
 
 
-async def _low(stage: Stage) -> None:
-    limit = (await canister_status(stage.agent, CANISTER)).freezing_limit_cycles
-    stage.on_network.cycles = limit * 3
+async def _planned(stage: Stage) -> None:
+    await stranger(stage.ground)
 
 
-async def _frozen(stage: Stage) -> None:
-    limit = (await canister_status(stage.agent, CANISTER)).freezing_limit_cycles
-    stage.on_network.cycles = limit * 9 // 10
+async def _interrupted(stage: Stage) -> None:
+    """A restore whose runner died, with its guard, while the canister stood still."""
+    rule = stage.operator.net.faults.add(FaultRule(Delay(60), method="load_canister_snapshot"))
+    command = await stage.operator.start("restore", "rune-engine", "--from", "latest", *CONFIRM)
+    async with asyncio.timeout(60):
+        while not rule.applied:  # noqa: ASYNC110 - the network is watched
+            await asyncio.sleep(0.02)
+    kill_runner_and_guard(max(load_config(stage.operator.config).paths.operations.iterdir()))
+    await command.communicate()
+    stage.operator.net.faults.clear()
+    assert stage.on_network.run_state == "stopped"
 
 
-async def _failed_upgrade(stage: Stage) -> None:
-    other = next(item for item in FLEET if item.name == "registry")
-    await perform(stage.agent, change.install_code(CANISTER, "reinstall", other.module))
-    await perform(stage.agent, change.stop_canister(CANISTER))
-
-
-async def _corrupted(stage: Stage) -> None:
-    await stage.agent.update(CANISTER, "corrupt", candid.encode([Types.Nat], [3]))
-
-
-async def _stopped(stage: Stage) -> None:
-    await perform(stage.agent, change.stop_canister(CANISTER))
-
-
-async def _emptied(stage: Stage) -> None:
-    stage.on_network.cycles = 0
-    stage.operator.net.network.subnet._run_dry(stage.on_network)
-
-
-async def _deleted(stage: Stage) -> None:
-    await perform(stage.agent, change.stop_canister(CANISTER))
-    await perform(stage.agent, change.delete_canister(CANISTER))
-
-
-async def _stranger(stage: Stage) -> None:
-    mine = stage.agent.identity.sender
-    await perform(stage.agent, change.update_settings(CANISTER, SettingsChange(controllers=(mine, STRANGER))))
-
-
-async def _wrong_module(stage: Stage) -> None:
-    instance = stage.on_network.instance
-    assert instance is not None
-    module, section = stage.on_network.module, b"\x00\x05\x04evil"
-    zipped = module[:3] == b"\x1f\x8b\x08"
-    wrong = gzip.compress(gzip.decompress(module) + section) if zipped else module + section
-    keep = any("enhanced-orthogonal-persistence" in name for name in instance.metadata)
-    await perform(stage.agent, change.install_code(CANISTER, "upgrade", wrong, keep_main_memory=keep))
-
-
-async def _network(stage: Stage) -> None:
-    for route in ("query", "read_state", "call", "status"):
-        stage.operator.net.faults.add(FaultRule(DropBefore(), route=route, count=None))  # type: ignore[arg-type]
-
-
-async def _lost_key(stage: Stage) -> None:
-    write_private(stage.folder / "controller.pem", Controller.make().pem)
-
-
-async def _damaged(stage: Stage) -> None:
-    packs = sorted((stage.operator.repository / "packs").rglob("*"), key=lambda path: path.stat().st_size)
-    flip_byte(next(path for path in reversed(packs) if path.is_file()), -1)
-
-
-async def _lost_machine(stage: Stage) -> None:
-    """Repository, configuration and key are copied; everything else of the machine goes."""
-    copy, new = stage.folder / "copy", stage.folder / "new"
-    copy.mkdir()
-    shutil.copytree(stage.operator.repository, copy / "repository")
-    shutil.copy(stage.folder / "controller.pem", copy)
-    text = stage.operator.config.read_text() + '\n[repository]\npath = "repository"\n'
-    (copy / "config.toml").write_text(text)
-    shutil.rmtree(stage.folder / "console")
-    stage.variables |= {"COPY": str(copy), "NEW": str(new)}
-    stage.config = new / "config.toml"
-
-
-SCENES: dict[str, Callable[[Stage], Awaitable[None]]] = {
+OTHERS: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "fleet": _nothing,
     "alert": _alert,
-    "low": _low,
-    "frozen": _frozen,
-    "failed-upgrade": _failed_upgrade,
-    "corrupted": _corrupted,
-    "stopped": _stopped,
-    "emptied": _emptied,
-    "deleted": _deleted,
-    "controllers": _stranger,
-    "hijacked": _stranger,
-    "wrong-module": _wrong_module,
-    "network": _network,
-    "lost-key": _lost_key,
-    "damaged": _damaged,
-    "lost-machine": _lost_machine,
+    "controllers": _planned,
+    "interrupted": _interrupted,
 }
+"""Scenes of the pages that are no drill."""
+SCENES = {*OTHERS, *INCIDENTS}
+
+
+def scenes_of_sections() -> list[tuple[str, str]]:
+    """(section, scene) of every block in the program's runbook: a procedure's blocks run one after the other."""
+    pairs = [(section.name, block.scene) for section in read_runbook(None).sections for block in blocks(section.text)]
+    return list(dict.fromkeys(pairs))
 
 
 @asynccontextmanager
@@ -176,10 +115,17 @@ async def stage(scene: str, folder: Path) -> AsyncIterator[Stage]:
             assert ended.code in (0, 1), ended.errors
         (good,) = operator.backups()
         identity = load_identity(folder / "controller.pem")
+        orders = Orders(operator.net.network, operator.net.faults)
         async with Agent(operator.net.url, root_key=operator.net.root_key, identity=identity) as agent:
-            prepared = Stage(operator, agent, folder, good)
+            ground = Ground(
+                agent, lambda order, **fields: orders.obey({"order": order, **fields}), folder, folder, {"GOOD": good}
+            )
+            prepared = Stage(operator, ground, good)
             status = await canister_status(agent, CANISTER)
             prepared.good_digest, prepared.good_module = await prepared.digest(), status.module_hash
             prepared.good_controllers = status.settings.controllers
-            await SCENES[scene](prepared)
+            if scene in OTHERS:
+                await OTHERS[scene](prepared)
+            else:
+                await INCIDENTS[scene](ground)
             yield prepared

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.runbook.blocks import blocks_of, scenes_of_sections
+from quri_console.drill.incidents import CANISTER
+from quri_console.drill.pages import blocks_of
 from tests.runbook.outcomes import look
-from tests.runbook.scenes import CANISTER, SCENES, Stage, stage
+from tests.runbook.scenes import SCENES, Stage, scenes_of_sections, stage
 
 
 def _cycles(prepared: Stage) -> int:
@@ -29,4 +30,4 @@ async def test_the_commands_of_a_page_do_what_it_says(section: str, scene: str, 
 
 
 def test_every_scene_is_played_by_some_page() -> None:
-    assert {scene for _, scene in scenes_of_sections()} == set(SCENES)
+    assert {scene for _, scene in scenes_of_sections()} == SCENES

@@ -93,8 +93,9 @@ def test_a_section_is_found_by_how_its_name_begins_and_others_are_refused() -> N
     with pytest.raises(UsageError) as refused:
         runbook.section("frosen")
     assert "'frozen'" in refused.value.next_step
-    with pytest.raises(UsageError):
-        runbook.section("d")  # several begin so
+    with pytest.raises(UsageError) as several:
+        runbook.section("d")
+    assert "data-corruption, deleted, damaged-repository" in several.value.next_step
 
 
 def test_a_folder_of_the_configuration_adds_and_overrides(tmp_path: Path) -> None:

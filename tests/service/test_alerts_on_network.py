@@ -22,7 +22,7 @@ from quri_console.monitor.poll import Poller
 from quri_console.service.after_round import AfterRound
 from quri_console.service.burn_view import fleet_burn
 from quri_console.service.pictures import picture
-from quri_console.service.rounds import poller_for
+from quri_console.service.polling import poller_for
 from tests.support.modules import counter_module
 from tests.support.watched import Watched, watched_network
 

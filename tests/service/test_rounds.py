@@ -12,6 +12,7 @@ from quri_console.clock import ManualClock
 from quri_console.history import History
 from quri_console.localnet.faults import DropBefore, FaultRule
 from quri_console.monitor.fleet import FleetStatus
+from quri_console.service.pace import Pace
 from quri_console.service.rounds import Rounds
 from quri_console.service.session import Session
 from tests.support.watched import watched_network
@@ -253,18 +254,21 @@ def test_delays_grow_only_with_silence(tmp_path: Path) -> None:
     from tests.support.fleets import config
 
     loaded = config(tmp_path)
-    rounds = Rounds(Session(loaded, loaded.networks[0]), lambda fleet: None, chance=lambda: 0.5)
+    pace = Pace(Session(loaded, loaded.networks[0]), lambda: 0.5)
     delays = []
-    for silent in range(6):
-        rounds._silent_rounds = silent
-        delays.append(rounds._delay_seconds())
+    for _ in range(6):
+        delays.append(pace.delay_seconds())
+        pace.ended(answered=False)
     assert delays == [60, 60, 120, 240, 300, 300]
-    early = Rounds(Session(loaded, loaded.networks[0]), lambda fleet: None, chance=lambda: 0.0)
+    pace.ended(answered=True)
+    assert pace.delay_seconds() == 60
+    early = Pace(Session(loaded, loaded.networks[0]), lambda: 0.0)
     late = tuple(replace(canister, interval_seconds=1000.0) for canister in loaded.canisters)
-    assert early._delay_seconds() == 54
-    slow = Rounds(Session(replace(loaded, canisters=late), loaded.networks[0]), lambda fleet: None, chance=lambda: 0.5)
-    slow._silent_rounds = 5
-    assert slow._delay_seconds() == 1000
+    assert early.delay_seconds() == 54
+    slow = Pace(Session(replace(loaded, canisters=late), loaded.networks[0]), lambda: 0.5)
+    for _ in range(5):
+        slow.ended(answered=False)
+    assert slow.delay_seconds() == 1000
 
 
 async def test_a_damaged_history_is_set_aside_and_the_watch_goes_on(tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import plistlib
+import pwd
+import shlex
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from quri_console.errors import ConfigError, QuriError, RefusedBySafetyRule, Usa
 from quri_console.service.schedule_install import Wish, install, uninstall
 from quri_console.service.schedule_units import calendars
 from quri_console.service.session import Session
+from tests.support.privileges import as_nobody, folder_of_nobody, give_to_nobody
 
 NEEDS_SYSTEMD = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd")
 CONFIG = """[networks.ic]
@@ -145,6 +149,34 @@ def test_what_is_not_ours_or_was_edited_is_neither_written_over_nor_removed(tmp_
     assert [path.name for path in (tmp_path / "units").iterdir()] == [edited.name]
 
 
+@pytest.mark.parametrize("user", ["", "daemon"])
+def test_an_edited_timer_that_stays_without_its_service_is_named_and_switched_off(tmp_path: Path, user: str) -> None:
+    session, wish = session_of(tmp_path), Wish("systemd", user, tmp_path / "units")
+    install(session, wish)
+    timer = tmp_path / "units" / "quri-console-ic-verify.timer"
+    timer.write_text(timer.read_text().replace("Persistent=true", "Persistent=false"))
+    switched_off = f"systemctl {'' if user else '--user '}disable --now {timer.name}"
+    for dry_run in (True, False):
+        done = uninstall(session, wish, dry_run=dry_run)
+        assert switched_off in done.next_steps
+        assert timer.name not in done.next_steps[0], "it is not among those that were removed"
+        assert [note for note in done.notes if timer.name in note and "without its service" in note]
+    # the service is gone since, and the timer still there
+    again = uninstall(session, wish)
+    assert ([file.change for file in again.files], switched_off in again.next_steps) == (["left alone"], True)
+
+
+def test_an_edited_timer_whose_service_was_edited_too_goes_on_and_is_not_called_broken(tmp_path: Path) -> None:
+    session, wish = session_of(tmp_path), Wish("systemd", "", tmp_path / "units")
+    install(session, wish)
+    for suffix in ("timer", "service"):
+        path = tmp_path / "units" / f"quri-console-ic-verify.{suffix}"
+        path.write_text(f"# mine\n{path.read_text()}")
+    done = uninstall(session, wish)
+    assert done.notes == ()
+    assert "disable" not in "".join(done.next_steps)
+
+
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "units").write_text("a file")
     with pytest.raises(QuriError, match="cannot use"):
@@ -174,6 +206,24 @@ def test_a_crontab_keeps_every_line_that_is_not_ours(tmp_path: Path, monkeypatch
     assert table.read_text() == "MAILTO=me\n0 1 * * * mine\n"
 
 
+def test_a_crontab_that_cannot_be_read_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, table = tmp_path / "bin" / "crontab", tmp_path / "table"
+    program.parent.mkdir()
+    program.write_text(
+        FAKE_CRONTAB.replace("-l) ", '-l) [ -n "$CRONTAB_BUSY" ] && { echo "cron is busy" >&2; exit 1; }; ')
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("CRONTAB_FILE", str(table))
+    table.write_text("0 1 * * * mine\n")
+    monkeypatch.setenv("CRONTAB_BUSY", "1")
+    for act in (install, uninstall):
+        with pytest.raises(QuriError, match="cannot be read") as refused:
+            act(session_of(tmp_path), Wish("cron"))
+        assert refused.value.why == "cron is busy"
+    assert table.read_text() == "0 1 * * * mine\n"
+
+
 def test_where_the_clock_is_not_utc_a_crontab_asks_every_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wish = Wish("cron", "quri", tmp_path)
     (utc,) = install(session_of(tmp_path), wish, dry_run=True).files
@@ -189,10 +239,65 @@ def test_where_the_clock_is_not_utc_a_crontab_asks_every_hour(tmp_path: Path, mo
     assert "0 2 * * *" not in zurich.text
 
 
+def test_units_of_another_user_may_write_into_that_user_s_own_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home of quri"
+    entry = pwd.struct_passwd(("quri", "x", os.getuid(), os.getgid(), "", str(home), "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwnam", lambda _: entry)
+    config = CONFIG.replace('[paths]\nroot = "root dir"\n', '[repository]\npath = "~/backups"\n')
+    config += '[schedules.seal]\njob = "seal"\ncron = "0 3 * * *"\nfolder = "~/sealed"\n'
+    done = install(session_of(tmp_path, config), Wish("systemd", "quri", tmp_path / "units"))
+    units = {file.path.name: file.text for file in done.files}
+    writes = f'"-{home}/.local/state/quri-console" "-{home}/.cache/quri-console" "-{home}/backups"'
+    assert f"ReadWritePaths={writes}\n" in units["quri-console-ic-verify.service"]
+    # a unit may write into nothing that is not there when it starts
+    made = shlex.split(done.next_steps[0])
+    assert made[:5] == ["sudo", "-u", "quri", "mkdir", "-p"]
+    folders = [f"{home}/.local/state/quri-console", f"{home}/.cache/quri-console", f"{home}/backups", f"{home}/sealed"]
+    assert made[5:] == folders
+    assert f'ReadWritePaths={writes} "-{home}/sealed"\n' in units["quri-console-ic-seal.service"]
+    assert os.environ.get("HOME") != str(home)
+
+
+def test_what_the_jobs_user_cannot_read_and_a_user_that_is_not_there_are_said(tmp_path: Path) -> None:
+    key = tmp_path / "controller.pem"
+    key.touch(mode=0o600)
+    config = CONFIG + '[identities.backup]\npem = "controller.pem"\n'
+    notes = install(session_of(tmp_path, config), Wish("systemd", "daemon", tmp_path / "units")).notes
+    if os.geteuid() != pwd.getpwnam("daemon").pw_uid:
+        assert f"daemon cannot read {key}: without it the jobs fail." in notes
+    notes = install(session_of(tmp_path, config), Wish("systemd", "nobody-of-that-name", tmp_path / "other")).notes
+    assert any("has no user nobody-of-that-name yet" in note for note in notes)
+
+
+def test_a_folder_that_only_another_may_write_is_said_and_nothing_is_left_there() -> None:
+    with folder_of_nobody() as folder:
+        (folder / "units").mkdir()
+        (folder / "units").chmod(0o555)
+        session_of(folder)
+        give_to_nobody(folder)
+        command = [*as_nobody(), sys.executable, "-m", "quri_console", "--config", str(folder / "config.toml")]
+        command += ["schedule", "install", "--systemd", "--directory", str(folder / "units")]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, "HOME": str(folder)}
+        )
+        assert done.returncode == 1
+        assert f"cannot use {folder / 'units'}" in done.stderr
+        assert "Permission denied" in done.stderr
+        assert list((folder / "units").iterdir()) == []
+
+
+def test_a_launchd_daemon_runs_as_the_user_that_was_named(tmp_path: Path) -> None:
+    done = install(session_of(tmp_path), Wish("launchd", "daemon", tmp_path))
+    assert {plistlib.loads(file.path.read_bytes())["UserName"] for file in done.files} == {"daemon"}
+
+
 def test_launchd_agents_are_property_lists(tmp_path: Path) -> None:
     done = install(session_of(tmp_path), Wish("launchd", "", tmp_path))
     for file in done.files:
         agent = plistlib.loads(file.path.read_bytes())
         assert agent["Label"] == file.path.stem
         assert agent["ProgramArguments"][-1] == "--if-due"
+        assert "UserName" not in agent
     assert any("never tried on a Mac" in note for note in done.notes)

@@ -39,6 +39,15 @@ async def test_what_a_command_says_is_kept_and_its_document_read(tmp_path: Path)
     assert files.log.stat().st_mode & 0o777 == 0o600
 
 
+async def test_what_a_job_says_is_broken_for_no_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    files = files_of(tmp_path)
+    code = "import os; print(os.environ.get('COLUMNS'), os.environ['NO_COLOR'])"
+    with files.held() as lock:
+        end = await Processes(SystemClock(), ("-c", code))((), Job(files, lock, 60))
+    assert end == JobEnd(0, "None 1")
+
+
 async def test_one_that_hangs_is_ended_at_its_deadline_with_all_that_it_started(tmp_path: Path) -> None:
     files, clock = files_of(tmp_path), ManualClock()
     child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLD!r}])"

@@ -27,6 +27,8 @@ async def test_the_bundle_holds_what_happened_and_nothing_that_opens_a_door(tmp_
             names = opened.namelist()
             texts = {name: opened.read(name).decode() for name in names}
         assert bundle.stat().st_mode & 0o777 == 0o600
+        kept = [json.loads(line) for line in texts["service-log.jsonl"].splitlines()]
+        assert {"runner", "console"} <= {line["process"] for line in kept}
         assert {"versions.json", "config.toml", "doctor.json", "alerts.json", "audit.json"} <= set(names)
         (journal,) = [text for name, text in texts.items() if "-restore-" in name and name.endswith("journal.json")]
         assert any(record.get("effect") == "load snapshot" for record in json.loads(journal))

@@ -60,9 +60,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def damaged_canister(folder: Path) -> AsyncIterator[Scene]:
-    """Back the canister up, then damage it."""
-    async with operator_on_fleet(folder) as operator:
+async def damaged_canister(folder: Path, *, time_scale: float = 1.0) -> AsyncIterator[Scene]:
+    """Back the canister up, then damage it; each second costs `time_scale` as much as on mainnet."""
+    async with operator_on_fleet(folder, time_scale=time_scale) as operator:
         identity = load_identity(folder / "controller.pem")
         async with Agent(operator.net.url, root_key=operator.net.root_key, identity=identity) as agent:
             opened = Scene(operator, agent)

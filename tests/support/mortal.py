@@ -22,7 +22,7 @@ from quri_console.clock import Clock
 from quri_console.effects import guard
 from quri_console.effects.journal import JOURNAL_NAME, Journal
 from quri_console.effects.operation_files import OperationFiles, Outcome, ProgressFile
-from quri_console.effects.runner import Key, Running, read_key
+from quri_console.effects.runner import BRING_BACK, Key, Running, read_key
 from quri_console.errors import ExitCode, QuriError
 from quri_console.ic.agent import Agent
 from quri_console.ic.envelope import SignedCall
@@ -186,7 +186,8 @@ async def _life(process: Process, files: OperationFiles, key: Key) -> Outcome | 
     assert lock is not None, "two runners of one operation"
     try:
         outcome = await _outcome(process, files, key)
-        files.write_outcome(outcome)
+        if not files.asked(BRING_BACK):
+            files.write_outcome(outcome)
     except Killed:
         return None
     finally:

@@ -107,13 +107,15 @@ class Operator:
 
 
 @asynccontextmanager
-async def operator_on_fleet(folder: Path, *, clock: Clock | None = None) -> AsyncIterator[Operator]:
-    """An operator who controls the demo fleet on a fresh network."""
+async def operator_on_fleet(
+    folder: Path, *, clock: Clock | None = None, time_scale: float = 1.0
+) -> AsyncIterator[Operator]:
+    """An operator who controls the demo fleet on a fresh network, on which each second costs `time_scale` as much."""
     from quri_console.localnet.demo_fleet import FLEET
 
     controller = Controller.make()
     write_private(folder / CONTROLLER_FILE, controller.pem)
-    async with local_network(fleet=True, controller=controller, clock=clock) as net:
+    async with local_network(fleet=True, controller=controller, clock=clock, time_scale=time_scale) as net:
         canisters = [ConfiguredCanister(item.name, item.id) for item in FLEET]
         config = write_configuration(folder, url=net.url, root_key=net.root_key, canisters=canisters)
         yield Operator(net, folder, config)

@@ -8,13 +8,16 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import pytest
 
 _COLOUR = re.compile(r"\x1b\[(?:\d*;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:[;:]\d*)*m")
+
+_ENDED = "Pane is dead ("
+"""What tmux shows of a program that has ended: nothing comes any more."""
 
 
 class TmuxSession:
@@ -45,6 +48,10 @@ class TmuxSession:
         """The text on the screen now."""
         return self._tmux("capture-pane", "-p")
 
+    def cursor_row(self) -> int:
+        """The row of the terminal's cursor, counted from 0: where the field is that is being typed into."""
+        return int(self._tmux("display-message", "-p", "#{cursor_y}"))
+
     def colours(self) -> list[str]:
         """The colour sequences that it takes to draw the screen as it is now."""
         return _COLOUR.findall(self._tmux("capture-pane", "-p", "-e"))
@@ -68,14 +75,16 @@ class TmuxSession:
 
     def wait_for(self, *texts: str, seconds: float = 60) -> str:
         """The first screen that holds all of `texts`; fails with the last screen when none comes in time."""
+        return self.wait_until(lambda screen: all(text in screen for text in texts), repr(texts), seconds=seconds)
+
+    def wait_until(self, holds: Callable[[str], bool], what: str, *, seconds: float = 60) -> str:
+        """The first screen of which something holds; fails with `what` and the last screen when none comes in time."""
         deadline = time.monotonic() + seconds
-        while True:
-            screen = self.screen()
-            if all(text in screen for text in texts):
-                return screen
-            if time.monotonic() > deadline:
-                pytest.fail(f"{texts!r} did not appear within {seconds} s; the screen shows:\n{screen}")
+        while not holds(screen := self.screen()):
+            if time.monotonic() > deadline or _ENDED in screen:
+                pytest.fail(f"{what}: not within {seconds} s; the screen shows:\n{screen}")
             time.sleep(0.05)
+        return screen
 
     def wait_for_exit(self, *, seconds: float = 10) -> int:
         """The program's exit status; fails when it has not ended in time."""

@@ -171,7 +171,8 @@ async def test_what_is_typed_for_several_names_them_in_the_order_of_the_plan(
     app = QuriApp(console_without_network(tmp_path))
     started: list[tuple[tuple[str, ...], str]] = []
 
-    async def plan(canisters: tuple[str, ...]) -> Any:
+    async def plan(canisters: tuple[str, ...], *, mode: str) -> Any:
+        assert mode == "stop"
         parts = [SimpleNamespace(target=SimpleNamespace(name=name), problem=None) for name in reversed(canisters)]
         return SimpleNamespace(canisters=parts)
 

@@ -77,9 +77,20 @@ async def test_o_groups_by_criticality_and_by_group(tmp_path: Path) -> None:
         assert names(screen)[-1] == "registry"
         assert "Matters" in screen.query_one(FleetTable).render_line(0).text
         assert "grouped by criticality" in line(screen)
-        await pilot.press("o", "o")
+        # nobody is in a group, so that a column of groups would be empty
+        await pilot.press("o")
         await pilot.pause()
         assert "Matters" not in screen.query_one(FleetTable).render_line(0).text
+        assert line(screen) == ""
+        grouped = different()
+        await show(pilot, fleet_of(*(replace(one, group=one.name[0]) for one in grouped.canisters)))
+        await pilot.press("o", "o")
+        await pilot.pause()
+        assert "Group" in screen.query_one(FleetTable).render_line(0).text
+        assert [name[0] for name in names(screen)] == ["b", "i", "r", "r"]
+        # a later picture in which nobody is in a group any more
+        await show(pilot, different())
+        assert "Group" not in screen.query_one(FleetTable).render_line(0).text
         assert line(screen) == ""
 
 

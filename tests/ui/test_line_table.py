@@ -127,3 +127,16 @@ async def test_an_empty_table_says_so() -> None:
         assert "Nothing here." in scene.shown()
         await scene.pilot.press("down", "enter", "space")
         assert scene.table.cursor_key is None
+
+
+async def test_the_mark_of_the_sorted_column_takes_no_letter_of_its_title() -> None:
+    async with stage("abcd") as scene:
+        for sorted_by, header in (
+            (("state", False), " Name  State▴ More "),
+            (("name", True), " Name▾ State  More "),
+            (None, " Name  State  More "),
+        ):
+            scene.table.show_rows(rows("abcd"), sorted_by=sorted_by)
+            assert scene.table.render_line(0).text.startswith(header)
+        scene.table.show_rows(rows(["a long name"]), sorted_by=("name", False))
+        assert scene.table.render_line(0).text.startswith(" Name▴        State ")

@@ -23,6 +23,8 @@ from quri_console.ui.app import QuriApp
 from quri_console.ui.screens.backup import BackupScreen
 from quri_console.ui.screens.confirmation import ConfirmedOperation
 from quri_console.ui.screens.fleet import FleetScreen
+from quri_console.ui.screens.operation import OperationScreen
+from quri_console.ui.screens.present_state import PresentStateScreen
 from quri_console.ui.screens.restore import RestoreScreen
 from quri_console.ui.screens.wizard import PointsPage, RemediesPage
 from quri_console.ui.widgets.line_table import LineTable
@@ -91,7 +93,7 @@ class Desk:
         await self.pilot.press(*(names.get(character, character) for character in text), "enter")
 
     async def finish(self) -> str:
-        await self.until(lambda: "Esc leads back to the fleet" in self.text("#operation"))
+        await self.until(lambda: "Esc leads back" in self.text("#prompt"))
         return self.text("#operation")
 
     async def back_up(self) -> None:
@@ -146,6 +148,8 @@ async def test_a_backup_shows_its_plan_takes_the_right_name_only_and_runs_to_its
         assert f"Type {TARGET} and press Enter to back up" in at.text("#prompt")
         await at.type("local/registry")
         assert not at.page.started
+        assert f"nothing was done. Type {TARGET}" in at.text("#prompt")
+        assert not at.app._notifications  # it would cover what has to be typed
         at.page.query_one(TypedConfirmation).value = ""
         await at.type(TARGET)
         shown = await at.finish()
@@ -182,7 +186,7 @@ async def test_damage_by_a_real_call_is_undone_by_a_restore(tmp_path: Path) -> N
         (report,) = (at.console.config.paths.state / "reports").glob("*-restore-*.md")
         written = report.read_text()
         assert "- reason: INC-42" in written
-        assert "load snapshot" in written
+        assert "rune-engine has the state of snapshot " in written
         assert "Restore rune-engine on local" in written
         assert report.stat().st_mode & 0o777 == 0o600
 
@@ -244,6 +248,54 @@ async def test_production_needs_force_and_the_name(tmp_path: Path, key: str) -> 
             await at.until(lambda: "Nothing is stopped yet" in at.text("#operation"))
             await at.pilot.press("g")
         assert "Done: " in await at.finish()
+
+
+async def test_a_copy_of_the_present_state_lets_the_plan_compare_the_pages_of_memory(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.until(lambda: at.app.fleet is not None)
+        await at.back_up()
+        await at.damage()
+        await at.open_restore()
+        before = at.page
+        assert "Memory: only its sizes" in at.text("#plan")
+        await at.pilot.press("ctrl+t")
+        await at.until(lambda: isinstance(at.app.screen, PresentStateScreen) and "Type " in at.text("#prompt"))
+        await at.type(TARGET)
+        await at.finish()
+        await at.pilot.press("escape")
+        await at.until(lambda: at.app.screen is before and "Why?" in at.text("#prompt"))
+        assert "pages" in at.text("#plan")
+        assert "Memory: only its sizes" not in at.text("#plan")
+
+
+async def test_a_canister_without_a_backup_has_remedies_too_and_where_none_helps_that_is_said(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.until(lambda: at.app.selected is not None)
+        await at.pilot.press("r")
+        await at.until(lambda: isinstance(at.app.screen, RemediesPage) and "Looking" not in at.table.empty)
+        assert "Nothing helps from here" in at.table.empty
+        said = at.app.screen.query_one("#meaning", Static)
+        await at.until(lambda: "No backup could be looked at" in str(said.render()))
+
+
+async def test_a_restore_that_waits_is_gone_on_with_by_whoever_comes_back_to_it(tmp_path: Path) -> None:
+    async with desk(tmp_path, production=True) as at:
+        await at.until(lambda: at.app.fleet is not None)
+        await at.back_up()
+        await at.open_restore()
+        await at.type(f"--force {TARGET}")
+        await at.until(lambda: "Nothing is stopped yet" in at.text("#operation"))
+        await at.pilot.press("escape", "5")
+        await at.until(lambda: len(at.table.rows) == 2)
+        await at.pilot.press("enter")
+        page = at.app.screen
+        assert isinstance(page, OperationScreen)
+        view = page.query_one(OperationView)
+        await at.until(lambda: "Nothing is stopped yet" in str(view.render()))
+        await at.pilot.press("g")
+        keys = page.query_one("#keys", Static)
+        await at.until(lambda: "B rolls it back; w writes the report" in str(keys.render()))
+        assert "Done: " in str(view.render())
 
 
 async def test_a_network_that_is_gone_is_an_answer_and_not_a_wait(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from quri_console.config import load_config
 from quri_console.history import History
-from quri_console.localnet.faults import Delay, DropBefore, FaultRule
+from quri_console.localnet.faults import Action, Delay, DropBefore, FaultRule
 from tests.support.consoles import FLEET
 from tests.support.operator_command import Operator, operator_on_fleet
 from tests.support.pty_console import PtyConsole
@@ -43,15 +43,20 @@ async def until(holds: Callable[[], bool], *, seconds: float = 60) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_cut_network_is_told_with_its_next_try_and_comes_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [DropBefore(), Delay(600)], ids=["refused", "swallowed"])
+async def test_a_cut_network_is_told_with_its_next_try_and_comes_back(tmp_path: Path, how: Action) -> None:
     async with operator_on_fleet(tmp_path) as operator:
         operator.edit('interval = "5s"', 'interval = "1s"')
         with opened(operator) as console:
             await shows(console, *FLEET, "running")
-            rules = [operator.net.faults.add(FaultRule(DropBefore(), route=route, count=None)) for route in ROUTES]
-            await shows(console, "NO ANSWER from the network", "next try at")
+            rules = [operator.net.faults.add(FaultRule(how, route=route, count=None)) for route in ROUTES]
+            await shows(console, "NO ANSWER from the network", "next try at", "running")
             assert console.process.poll() is None
-            assert rules
+            assert any(rule.applied for rule in rules)
+            # its keys work meanwhile
+            for key, text in (("3", "Nothing is stored yet"), ("5", "No operations yet"), ("1", "Seen")):
+                console.press(key)
+                await shows(console, text)
             operator.net.faults.clear()
             console.press("p")
             await until(lambda: "NO ANSWER" not in console.screen())

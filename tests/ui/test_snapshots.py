@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from quri_console.backup.closer_look import BackupLook
+from quri_console.backup.summaries import RepositorySummary
 from quri_console.clock import ManualClock
 from quri_console.config import load_config
 from quri_console.console import Console
@@ -30,11 +32,14 @@ from quri_console.service.session import Session
 from quri_console.ui.app import QuriApp
 from quri_console.ui.messages import FleetChanged
 from quri_console.ui.options import Manner
+from quri_console.ui.screens.fleet import FleetScreen
 from quri_console.ui.screens.wizard import WizardPage
 from quri_console.ui.widgets.chart import ChartView
 from quri_console.ui.widgets.line_table import LineTable
 from quri_console.ui.widgets.lines_view import LinesView
+from quri_console.ui.widgets.page_view import PageView
 from tests.render.test_operation_list import DONE
+from tests.support import shelf_of_backups
 from tests.support.consoles import FLEET, write_config
 from tests.support.cycle_histories import write_months
 from tests.support.fleets import HEALTHY, NOW_NS, SECOND
@@ -113,6 +118,12 @@ class StillConsole(Console):
     async def all_operations(self) -> tuple[OperationSummary, ...]:
         return (DONE, replace(DONE, id="20250615T120000Z-backup-0001", kind="backup", safety_snapshots=()))
 
+    def repository_summary(self) -> RepositorySummary:
+        return shelf_of_backups.summary() if shelf_of_backups.PLACE.exists() else super().repository_summary()
+
+    def look_into(self, name: str) -> BackupLook:
+        return shelf_of_backups.look(name)
+
     async def operation_steps(self, operation_id: str) -> OperationSteps:
         return OperationSteps(DONE, (), ())
 
@@ -147,7 +158,9 @@ async def with_fleet(pilot: Pilot[Any], fleet: FleetStatus | None = None) -> Qur
 
 
 def being_read(app: QuriApp) -> bool:
-    """Whether something on the screen is still to come."""
+    """Whether something on the screen is still to come; the Fleet view reads once the cursor has rested."""
+    if isinstance(app.screen, FleetScreen) and app.screen._facts is None:
+        return True
     return any("being read" in str(view.render()) for view in app.screen.query(LinesView))
 
 
@@ -172,23 +185,46 @@ async def keys(pilot: Pilot[Any]) -> None:
     await pilot.pause()
 
 
+async def backups(pilot: Pilot[Any]) -> None:
+    """The newest set is open, and the parts of its canister."""
+    app = await with_fleet(pilot)
+    table = app.screen.query_one(LineTable)
+    await pilot.press("enter", "down", "enter")
+    await until(pilot, lambda: any(row.key.endswith("/stable memory") for row in table.rows))
+    await app.workers.wait_for_complete()
+    await until(pilot, lambda: "measured bill" in str(app.screen.query_one("#chosen", LinesView).render()))
+
+
+async def runbook(pilot: Pilot[Any]) -> None:
+    """The page that fits what is wrong with the selected canister, with a command chosen."""
+    app = await with_fleet(pilot)
+    await pilot.press("K")
+    await until(pilot, lambda: bool(app.screen.query(PageView)) and bool(app.screen.query_one(PageView).picture.stops))
+    await app.workers.wait_for_complete()
+    await pilot.press("tab", "tab")
+    await pilot.pause()
+
+
 Prepare = Callable[[Pilot[Any]], Awaitable[object]]
 PAGES: dict[str, tuple[str, Prepare]] = {
     "fleet": ("fleet", with_fleet),
     "cycles": ("cycles", chart),
+    "backups": ("backups", backups),
     "alerts": ("alerts", with_fleet),
     "activity": ("activity", with_fleet),
     "wizard": ("fleet", wizard),
     "help": ("fleet", keys),
+    "runbook": ("fleet", runbook),
 }
-IN_EVERY_COLOURING = ("fleet", "wizard")
+IN_EVERY_COLOURING = ("fleet", "wizard", "backups")
+AT_ONE_SIZE = ("runbook",)
 COLOURINGS = {"dark": "quri-dark", "ansi": "quri-ansi-dark", "none": None}
 CASES = [
     pytest.param(page, size, colouring, id=f"{page}-{size[0]}x{size[1]}-{colouring}")
     for page in PAGES
     for size in SIZES
     for colouring in COLOURINGS
-    if colouring == "dark" or page in IN_EVERY_COLOURING
+    if (colouring == "dark" or page in IN_EVERY_COLOURING) and (size == SIZES[0] or page not in AT_ONE_SIZE)
 ]
 
 
@@ -206,7 +242,10 @@ def test_the_page_looks_as_it_did(
         monkeypatch.setenv("NO_COLOR", "1")
     console = still_console(tmp_path)
     asyncio.run(write_months(console.config.paths.history, NOW_NS))
+    if page == "backups":
+        monkeypatch.chdir(tmp_path)
+        shelf_of_backups.stock()
     view, prepare = PAGES[page]
     manner = Manner(theme=COLOURINGS[colouring], view=view)
-    app = QuriApp(console, manner=manner, selected_id=REGISTRY if page == "wizard" else RUNE)
+    app = QuriApp(console, manner=manner, selected_id=REGISTRY if page in ("wizard", "runbook") else RUNE)
     assert snap_compare(app, terminal_size=size, run_before=prepare)

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from quri_console.monitor.fleet import Finding, Health
 from quri_console.render.actions import VIEWS
 from quri_console.ui.app import QuriApp
 from quri_console.ui.messages import FleetChanged
@@ -99,21 +98,46 @@ async def test_copying_always_leaves_a_file_and_says_so(tmp_path: Path, monkeypa
         assert path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("wanted", [True, False])
-async def test_the_bell_rings_once_for_new_trouble_where_it_is_wanted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool
-) -> None:
-    console = console_without_network(tmp_path)
-    config = replace(console.config, ui=replace(console.config.ui, bell=wanted))
-    monkeypatch.setattr(console, "session", replace(console.session, config=config))
-    app = QuriApp(console)
+async def test_a_toast_is_closed_by_a_key_and_stays_in_the_list(tmp_path: Path) -> None:
+    app = QuriApp(console_without_network(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
-        await show(pilot, FOUR)
-        rung: list[int] = []
-        monkeypatch.setattr(app, "bell", lambda: rung.append(1))
-        frozen = Health("critical", (Finding("frozen", "critical", "frozen"),))
-        worse = replace(FOUR, canisters=(replace(FOUR.canisters[0], health=frozen), *FOUR.canisters[1:]))
-        for _ in range(2):
-            app.post_message(FleetChanged(worse))
+        screen = await show(pilot, FOUR)
+        for key in ("N", "escape"):
+            app.notify(f"said before {key}")
+            app.notify(f"and again before {key}")
             await pilot.pause()
-        assert len(rung) == int(wanted)
+            assert len(app._notifications) == 2
+            await pilot.press(key)
+            await pilot.pause()
+            assert not app._notifications
+            assert not app.screen.query("Toast")
+        assert [notice.message for notice in app.notices.all][-1] == "and again before escape"
+        assert app.screen is screen
+
+
+async def test_esc_closes_a_toast_before_it_ends_a_filter_and_leaves_dialogs_and_fields_their_esc(
+    tmp_path: Path,
+) -> None:
+    app = QuriApp(console_without_network(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await show(pilot, FOUR)
+        await pilot.press("slash", *"rune", "enter")
+        await pilot.pause()
+        app.notify("something")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert len(screen.query_one(LineTable).rows) == 1
+        await pilot.press("escape")
+        await pilot.pause()
+        assert len(screen.query_one(LineTable).rows) == 4
+        await pilot.press("question_mark")
+        await pilot.pause()
+        app.notify("something")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.screen is screen
+        assert app._notifications
+        await pilot.press("slash", "escape")
+        await pilot.pause()
+        assert app._notifications
+        assert not screen.query_one("#filter", Input).display

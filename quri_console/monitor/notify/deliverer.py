@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
@@ -37,6 +37,10 @@ KEEP_SECONDS = 30.0 * DAY_SECONDS
 """How long settled messages are kept."""
 
 
+Heard = Callable[[WaitingMessage, Verdict], None]
+"""Hears what came of an attempt, or that a message was given up."""
+
+
 class Deliverer:
     """The workers of one process. Any number of processes may run one on the same database.
 
@@ -52,6 +56,7 @@ class Deliverer:
         random: Random,
         holder: str = "",
         pace_seconds: float = PACE_SECONDS,
+        heard: Heard = lambda _message, _verdict: None,
     ) -> None:
         self._outbox = outbox
         self._channels = tuple(channels)
@@ -59,6 +64,7 @@ class Deliverer:
         self._random = random
         self._holder = holder or f"{os.getpid()}-{secrets.token_hex(4)}"
         self._pace_seconds = pace_seconds
+        self._heard = heard
         self._paused_until: dict[str, float] = {}
 
     async def run(self) -> None:
@@ -167,6 +173,7 @@ class Deliverer:
             raise
         except Exception as error:  # noqa: BLE001 - one message that trips the program must not silence the channel
             verdict = Verdict("retry", f"an error of quri-console itself ({type(error).__name__})")
+        self._heard(message, verdict)
         self._pause(channel, verdict)
         recording = asyncio.ensure_future(self._insist(channel, message, verdict))
         try:
@@ -230,6 +237,8 @@ class Deliverer:
                 gone.setdefault(message.channel, []).append(message)
             for messages in gone.values():
                 why = messages[-1].error or "nobody tried: is the channel still configured, and does watch run?"
+                for message in messages:
+                    self._heard(message, Verdict("dead", f"not delivered in time; {why}"))
                 await self._tell_others(connection, messages, f"not delivered in time; {why}")
 
     async def _tell_others(
@@ -239,7 +248,7 @@ class Deliverer:
         channel = messages[0].channel
         await self._outbox.put_in(
             connection,
-            outbox_message(given_up(channel, [_title(message) for message in messages], why, now_ns=now_ns)),
+            outbox_message(given_up(channel, [title_of(message) for message in messages], why, now_ns=now_ns)),
             self._others(channel),
             now_ns=now_ns,
             expires_ns=now_ns + _ns(LIFETIME_SECONDS),
@@ -274,7 +283,8 @@ class _Draining:
     finished: bool = False
 
 
-def _title(message: WaitingMessage) -> str:
+def title_of(message: WaitingMessage) -> str:
+    """What a message is about, in its own words."""
     try:
         return from_document(message.document).title
     except UnreadableNotification:

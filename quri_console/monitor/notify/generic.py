@@ -70,7 +70,7 @@ def _alert(note: AlertNote) -> dict[str, Any]:
 
 
 def _about_itself(notification: Notification) -> dict[str, Any]:
-    """A test or internal message as an alert: receivers look at nothing else."""
+    """A test, a report or an internal message as an alert: receivers look at nothing else."""
     severity = "critical" if notification.status == "internal" else "none"
     return {
         "status": "resolved" if notification.status == "resolved" else "firing",

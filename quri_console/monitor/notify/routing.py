@@ -12,7 +12,7 @@ _RANK = {"ok": 0, "unknown": 1, "warning": 1, "critical": 2}
 
 def wants(channel: ChannelConfig, notification: Notification) -> bool:
     """Whether a message goes to a channel: by its worst alert, and whether the channel hears of ends."""
-    if notification.status in ("test", "internal"):
+    if notification.status in ("test", "internal", "report"):
         return True
     if notification.status == "resolved" and not channel.send_resolved:
         return False

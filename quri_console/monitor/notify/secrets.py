@@ -17,6 +17,7 @@ from typing import Any
 from quri_console.config.alerting import SecretSource
 from quri_console.errors import ConfigError, QuriError
 from quri_console.monitor.notify.safe_text import safe
+from quri_console.redaction import remember_secret
 
 COMMAND_SECONDS = 10.0
 _KEYRING_SERVICE = "quri-console"
@@ -52,6 +53,7 @@ async def read_secret(
     lines = text.strip().splitlines()
     if not lines or not lines[0].strip():
         raise SecretUnavailable(f"There is nothing in {what}", next_step="Put the secret where [channels] says it is.")
+    remember_secret(lines[0].strip())
     return lines[0].strip()
 
 

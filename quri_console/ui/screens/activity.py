@@ -62,6 +62,11 @@ class ActivityScreen(TableView):
         key = self.table.cursor_key
         return next((summary for summary in self._operations if summary.id == key), None)
 
+    @property
+    def help_page(self) -> tuple[str, str]:
+        """The list: what is chosen here is no canister."""
+        return "", ""
+
     def action_context(self) -> ActionContext:
         chosen = self.chosen
         return replace(
@@ -69,6 +74,7 @@ class ActivityScreen(TableView):
             operation_chosen=chosen is not None,
             chosen_runs=chosen is not None and chosen.state in ("running", "interrupted"),
             can_resume=chosen is not None and chosen.state in ("interrupted", "failed", "aborted"),
+            can_resolve=chosen is not None and chosen.open,
             can_roll_back=chosen is not None and chosen.can_be_rolled_back,
         )
 
@@ -102,9 +108,8 @@ class ActivityScreen(TableView):
     def _pane_of(self, make: Callable[[], Coroutine[Any, Any, Any]], lines: Callable[[Any], Sequence[Line]]) -> None:
         self.fetch(make, lambda found: self.say(lines(found)), group="pane")
 
-    @staticmethod
-    def _steps(steps: OperationSteps) -> Sequence[Line]:
-        return step_lines(steps.summary, steps.records)
+    def _steps(self, steps: OperationSteps) -> Sequence[Line]:
+        return step_lines(steps.summary, steps.records, self.quri.console_door.config.canister_names)
 
     @staticmethod
     def _log(steps: OperationSteps) -> Sequence[Line]:
@@ -127,11 +132,25 @@ class ActivityScreen(TableView):
         if (chosen := self.chosen) is not None:
             self.app.push_screen(OperationScreen(chosen.id))
 
+    def action_service_log(self) -> None:
+        """Show what our processes did, and follow it."""
+        from quri_console.ui.screens.service_logs import ServiceLogsScreen
+
+        self.app.push_screen(ServiceLogsScreen())
+
     def action_resume_operation(self) -> None:
         """Go on with an operation whose process died."""
         chosen = self.chosen
         if self.possible("resume_operation") and chosen is not None:
             self._started(chosen.id, "resume")
+
+    def action_resolve_operation(self) -> None:
+        """Mark an operation resolved that nobody is to go on with, after a look at what it left behind."""
+        from quri_console.ui.screens.resolve import ResolveScreen
+
+        chosen = self.chosen
+        if self.possible("resolve_operation") and chosen is not None:
+            self.app.push_screen(ResolveScreen(chosen.id), lambda _: self.read())
 
     def action_abort_operation(self) -> None:
         """End an operation before its next effect."""

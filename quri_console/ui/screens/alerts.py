@@ -11,7 +11,15 @@ from textual.binding import BindingType
 
 from quri_console.errors import QuriError
 from quri_console.render.actions import ALERTS, ActionContext
-from quri_console.render.alert_table import COLUMNS, alert_key, alert_lines, alert_table, event_lines, mutes_of
+from quri_console.render.alert_table import (
+    COLUMNS,
+    alert_key,
+    alert_lines,
+    alert_table,
+    event_lines,
+    mutes_of,
+    unmuted_words,
+)
 from quri_console.render.alerts import worst_first
 from quri_console.render.escape import escape
 from quri_console.ui.keys import bindings_of_view
@@ -22,6 +30,7 @@ from quri_console.units import DAY_SECONDS, parse_duration
 
 if TYPE_CHECKING:
     from quri_console.history.alerts import AlertRow
+    from quri_console.monitor.fleet import CanisterView
     from quri_console.service.alerting import AlertsView
 
 _Answered = Callable[["AlertRow", Answers], None]
@@ -43,8 +52,9 @@ class AlertsScreen(TableView):
         self._looked_for: str | None = None
 
     def on_screen_resume(self) -> None:
-        # whoever comes from a canister wants its alert
-        self._looked_for = self.quri.selected_id
+        # whoever comes from a canister wants its alert; the cursor of who comes back stays
+        asked, self.quri.alerts_asked_of = self.quri.alerts_asked_of, None
+        self._looked_for = asked or (self.quri.selected_id if self._view is None else None)
 
     def read(self) -> None:
         """Ask the history what fires."""
@@ -67,10 +77,9 @@ class AlertsScreen(TableView):
         lines = (
             event_lines(view.events, view.names)
             if self._past
-            else alert_lines(self.chosen, view.mutes, view.events, view.names, self.now_ns)
+            else alert_lines(self.chosen, view.mutes, view.events, view.names, self.now_ns, page=self.help_page[0])
         )
         self.say(lines)
-        self.quri.selected_id = self._canister() or self.quri.selected_id
         self.show_keys()
 
     @property
@@ -80,13 +89,24 @@ class AlertsScreen(TableView):
         current = self._view.current if self._view is not None else ()
         return next((alert for alert in current if alert_key(alert) == key), None)
 
+    @property
+    def selected(self) -> CanisterView | None:
+        """The canister of the chosen alert; what is selected in the other views stays so until one jumps."""
+        chosen, fleet = self.chosen, self.quri.fleet
+        return fleet.canister(chosen.subject) if chosen is not None and fleet is not None else None
+
+    @property
+    def help_page(self) -> tuple[str, str]:
+        from quri_console.report.runbook import section_for
+
+        about = self.selected
+        return section_for(self.chosen.rule) if self.chosen is not None else "", about.name if about is not None else ""
+
     def action_context(self) -> ActionContext:
         return replace(super().action_context(), alert_chosen=self.chosen is not None)
 
     def _canister(self) -> str | None:
-        chosen, fleet = self.chosen, self.quri.fleet
-        known = chosen is not None and fleet is not None and fleet.canister(chosen.subject) is not None
-        return chosen.subject if known and chosen is not None else None
+        return self.selected.canister_id if self.selected is not None else None
 
     # what can be done
 
@@ -158,7 +178,7 @@ class AlertsScreen(TableView):
         door = self.quri.console_door
         self.fetch(
             lambda: door.silence_alerts(alert.subject, alert.rule, note=note, for_seconds=seconds),
-            lambda number: self._told(f"Silenced; {number} is its number."),
+            lambda number: self._told(f"Silenced for {escape(for_text)}, as number {number}; u ends it."),
             group="answer",
         )
 
@@ -171,7 +191,9 @@ class AlertsScreen(TableView):
             return
         door = self.quri.console_door
         self.fetch(
-            lambda: door.unsilence_alerts(muted[-1].id), lambda _: self._told("It is sent again."), group="answer"
+            lambda: door.unsilence_alerts(muted[-1].id),
+            lambda _: self._told(unmuted_words(muted[:-1])),
+            group="answer",
         )
 
     def _seconds(self, text: str, *, optional: bool) -> float | Literal[False]:

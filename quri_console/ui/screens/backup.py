@@ -11,6 +11,7 @@ from quri_console.ui.screens.confirmation import ConfirmedOperation
 from quri_console.ui.widgets.typed_confirmation import TypedConfirmation
 
 if TYPE_CHECKING:
+    from quri_console.backup.manifest import TakenMode
     from quri_console.service.following import OperationHandle
 
 
@@ -18,13 +19,15 @@ class BackupScreen(ConfirmedOperation):
     """Shows what a backup does to the canisters before it does it."""
 
     verb: ClassVar[str] = "Back up"
+    mode: ClassVar[TakenMode] = "stop"
+    """How the snapshot is taken."""
 
     def __init__(self, *canisters: str) -> None:
         super().__init__(",".join(canisters))
         self._canisters = canisters
 
     async def plan(self) -> Sequence[Line]:
-        plan = await self.quri.console_door.plan_backup(self._canisters)
+        plan = await self.quri.console_door.plan_backup(self._canisters, mode=self.mode)
         for part in plan.canisters:
             if part.problem is not None:
                 raise part.problem

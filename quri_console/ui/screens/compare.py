@@ -16,10 +16,13 @@ from quri_console.render.comparison import Wanted, diff_lines
 from quri_console.render.escape import escape
 from quri_console.render.operation import error_lines
 from quri_console.render.spans import Line, Span, plain
+from quri_console.render.zone import utc_only
 from quri_console.ui.background import as_quri_error, off_loop
 from quri_console.ui.widgets.lines_view import LinesView
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from quri_console.backup.diff import Diff
     from quri_console.backup.live_side import ReadingBill
     from quri_console.ui.app import QuriApp
@@ -41,11 +44,14 @@ class CompareScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", key_display="Esc"),
         Binding("a", "ranges", "All ranges"),
+        Binding("m", "magnify", "Magnify"),
         Binding("slash", "search", "Search", key_display="/"),
         Binding("c", "copy", "Copy"),
         Binding("w", "save", "Save"),
         Binding("pagedown", "page(1)", "Read on", key_display="PgDn"),
         Binding("pageup", "page(-1)", "Read back", key_display="PgUp"),
+        Binding("down,j", "line(1)", "Line down", show=False),
+        Binding("up,k", "line(-1)", "Line up", show=False),
     ]
 
     def __init__(self, left: str, right: str) -> None:
@@ -54,6 +60,7 @@ class CompareScreen(Screen[None]):
         self._diff: Diff | None = None
         self._lines: tuple[Line, ...] = ()
         self._all_ranges = False
+        self._magnified = False
         self._wanted = ""
 
     @property
@@ -88,10 +95,13 @@ class CompareScreen(Screen[None]):
             self._show()
 
     def _show(self) -> None:
-        if self._diff is not None:
-            self._lines = diff_lines(self._diff, Wanted(all_ranges=self._all_ranges))
+        self._lines = self._compared()
         wanted = self._wanted.casefold()
         self._draw([line for line in self._lines if not wanted or wanted in plain(line).casefold()])
+
+    def _compared(self) -> tuple[Line, ...]:
+        wanted = Wanted(all_ranges=self._all_ranges, magnified=self._magnified)
+        return tuple(diff_lines(self._diff, wanted)) if self._diff is not None else ()
 
     def _draw(self, lines: list[Line]) -> None:
         if self.is_attached:
@@ -100,6 +110,11 @@ class CompareScreen(Screen[None]):
     def action_ranges(self) -> None:
         """Every changed range of memory, or only the first ones."""
         self._all_ranges = not self._all_ranges
+        self._show()
+
+    def action_magnify(self) -> None:
+        """The changed parts of memory with a cell for each page, or the whole memory in one line."""
+        self._magnified = not self._magnified
         self._show()
 
     def action_search(self) -> None:
@@ -130,21 +145,29 @@ class CompareScreen(Screen[None]):
         """Copy everything that is shown."""
         from quri_console.ui.clipboard import copy_text
 
-        self.app.notify(copy_text(self.quri, self._text()))
+        self.app.notify(copy_text(self.quri, _text_of(self._lines)))
 
     def action_save(self) -> None:
         """Keep what is shown as a report in the state folder."""
         left, right = (side.replace("/", "-").replace(":", "-") for side in self._sides)
+        # whoever reads a file sits in a zone of his own
+        with utc_only():
+            text = _text_of(self._compared())
         try:
-            path = self.quri.console_door.save_report(f"compare-{left}-{right}", self._text())
+            path = self.quri.console_door.save_report(f"compare-{left}-{right}", text)
         except QuriError as error:
             self.app.notify(escape(error.what), severity="error")
             return
         self.app.notify(f"Saved: {path}")
 
-    def _text(self) -> str:
-        return "\n".join(plain(line) for line in self._lines) + "\n"
+    def action_line(self, lines: int) -> None:
+        self.query_one("#area", VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def action_page(self, pages: int) -> None:
+        """A page further down or up."""
         area = self.query_one("#area", VerticalScroll)
         area.scroll_relative(y=pages * (area.size.height - 1), animate=False)
+
+
+def _text_of(lines: Sequence[Line]) -> str:
+    return "\n".join(map(plain, lines)) + "\n"

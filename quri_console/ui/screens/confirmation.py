@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
 from quri_console.effects.gate import ReasonRule, require_reason
 from quri_console.errors import QuriError, RefusedBySafetyRule
 from quri_console.render.escape import escape
-from quri_console.render.operation import error_lines
+from quri_console.render.operation import error_lines, failure_text
+from quri_console.render.runbook import help_line
 from quri_console.render.spans import Line, Span
+from quri_console.report.runbook import section_for_failure
 from quri_console.ui.background import as_quri_error, off_loop
+from quri_console.ui.screens.following import FollowingScreen
 from quri_console.ui.widgets.lines_view import LinesView
 from quri_console.ui.widgets.operation_view import OperationView
 from quri_console.ui.widgets.typed_confirmation import TypedConfirmation
 
 if TYPE_CHECKING:
     from quri_console.service.following import OperationHandle
-    from quri_console.ui.app import QuriApp
 
 
-class ConfirmedOperation(Screen[None]):
+class ConfirmedOperation(FollowingScreen):
     """Plan → typed `NETWORK/NAME` → operation. Nothing starts before the exact text was typed and Enter pressed."""
 
     CSS_PATH = "confirmation.tcss"
@@ -36,9 +37,8 @@ class ConfirmedOperation(Screen[None]):
         Binding("escape", "leave", "Back", key_display="Esc"),
         Binding("pagedown", "scroll_page(1)", "Read on", key_display="PgDn"),
         Binding("pageup", "scroll_page(-1)", "Read back", key_display="PgUp"),
-        Binding("A", "abort", "Abort", show=False),
-        Binding("B", "roll_back", "Roll back", show=False),
-        Binding("w", "report", "Report", show=False),
+        Binding("down", "scroll_line(1)", "Line down", show=False),
+        Binding("up", "scroll_line(-1)", "Line up", show=False),
     ]
 
     verb: ClassVar[str] = ""
@@ -48,14 +48,10 @@ class ConfirmedOperation(Screen[None]):
     def __init__(self, canister: str) -> None:
         super().__init__()
         self.canister = canister
+        self.help_page = ("recovery", canister)  # what F1 opens, and about which canister
         self.started = False
         self.feasible = True
         self.production = True
-
-    @property
-    def quri(self) -> QuriApp:
-        """The application, typed."""
-        return cast("QuriApp", self.app)
 
     @property
     def target(self) -> str:
@@ -99,11 +95,15 @@ class ConfirmedOperation(Screen[None]):
         self._ask("Esc leaves everything as it is.")
         self.run_worker(self._show_plan())
 
+    def plan_again(self) -> None:
+        """Work the plan out once more, with what is known now."""
+        self.on_mount()
+
     async def _show_plan(self) -> None:
         try:
             lines = await off_loop(self.plan)
         except Exception as error:  # noqa: BLE001 - whatever it is, the page must not say "working" for ever
-            self._draw([(span,) for span in error_lines(as_quri_error(error))])
+            self._draw_failure(as_quri_error(error))
             self._ask("Nothing was done. Esc leads back.")
             return
         self._draw(lines)
@@ -120,12 +120,15 @@ class ConfirmedOperation(Screen[None]):
             self._ask_for_the_name()
 
     def _ask_for_the_name(self) -> None:
-        typed = f"Type {escape(self.expected)} and press Enter to {self.verb.lower()}."
-        self._ask(f"{typed} PgDn reads on, Esc leaves all as it is.")
+        self._ask(f"{self._typed} PgDn reads on, Esc leaves all as it is.")
         self.query_one("#reason", Input).display = False
         field = self.query_one(TypedConfirmation)
         field.display = True
         field.focus()
+
+    @property
+    def _typed(self) -> str:
+        return f"Type {escape(self.expected)} and press Enter to {self.verb.lower()}."
 
     @property
     def reason(self) -> str | None:
@@ -139,12 +142,19 @@ class ConfirmedOperation(Screen[None]):
         try:
             require_reason("restore", network.name, wanted, self.reason)
         except RefusedBySafetyRule as error:
-            self.app.notify(escape(f"{error.what}. {error.next_step}"), severity="warning")
+            self._ask(failure_text(error))
             return
         self._ask_for_the_name()
 
     def _draw(self, lines: Sequence[Line]) -> None:
         self.query_one("#plan", LinesView).show_lines(lines)
+
+    def _draw_failure(self, error: QuriError) -> None:
+        self.help_page = (section_for_failure(error), self.canister)
+        self._draw([*((span,) for span in error_lines(error)), help_line(self.help_page[0])])
+
+    def tell(self, sentence: str) -> None:
+        self._ask(sentence)
 
     def _ask(self, sentence: str) -> None:
         self.query_one("#prompt", LinesView).show_lines([(Span(sentence, "title"),)])
@@ -153,7 +163,8 @@ class ConfirmedOperation(Screen[None]):
     def _confirmed(self) -> None:
         field = self.query_one(TypedConfirmation)
         if not field.matches:
-            self.notify(f"That is not {self.expected}. Nothing was done.", severity="warning", markup=False)
+            # said in its own place: a toast would cover what has to be typed
+            self._ask(f"That is not it, and nothing was done. {self._typed}")
             return
         if not self.started:
             self.started = True
@@ -171,58 +182,14 @@ class ConfirmedOperation(Screen[None]):
             if not self.is_attached:
                 self.app.notify(escape(failure.what), title="Not started", severity="error", markup=False)
                 return
-            self._draw([(span,) for span in error_lines(failure)])
+            self._draw_failure(failure)
             self._ask("It was not started. Esc leads back.")
             return
         if not self.is_attached:
             self.quri.tell_when_ended(handle)
             return
         self.add_class("started")
-        self.query_one(OperationView).follow(handle)
-
-    @on(OperationView.Ended)
-    def _after_the_end(self) -> None:
-        self.quri.poll_now()
-        self._ask("w writes the report; B rolls it back where that is offered; Esc leads back.")
-        self.add_class("ended")
-
-    def action_abort(self) -> None:
-        """End the operation before its next effect."""
-        view = self.query_one(OperationView)
-        if view.running and view.handle is not None:
-            view.handle.abort()
-            self.app.notify("It ends before its next effect; the canister gets the status back that it had.")
-
-    def action_roll_back(self) -> None:
-        """Open the page that brings the state before this operation back."""
-        handle = self.query_one(OperationView).handle
-        if handle is None or not handle.summary().can_be_rolled_back:
-            self.app.notify("There is nothing to roll back.", severity="warning")
-            return
-        from quri_console.ui.screens.rollback import RollbackScreen
-
-        self.app.push_screen(RollbackScreen(self.canister, handle.id))
-
-    def action_report(self) -> None:
-        """Write what was done into a Markdown file, and copy it."""
-        handle = self.query_one(OperationView).handle
-        if handle is None:
-            return
-        self.run_worker(self._write_report(handle.id), exit_on_error=False)
-
-    async def _write_report(self, operation_id: str) -> None:
-        from quri_console.render.operation_report import operation_report
-        from quri_console.ui.clipboard import copy_text
-
-        door = self.quri.console_door
-        try:
-            evidence = await off_loop(lambda: door.operation_evidence(operation_id))
-            text = operation_report(evidence.summary, evidence.records, evidence.plan, evidence.audit_head)
-            path = door.save_report(operation_id, text)
-        except QuriError as error:
-            self.app.notify(escape(f"{error.what}. {error.next_step}"), severity="error")
-            return
-        self.app.notify(f"Report: {path}. {copy_text(self.quri, text)}", timeout=15)
+        self.follow(handle)
 
     def action_leave(self) -> None:
         view = self.query_one(OperationView)
@@ -240,6 +207,13 @@ class ConfirmedOperation(Screen[None]):
         while isinstance(self.app.screen, WizardPage):
             self.app.pop_screen()
 
+    @property
+    def _area(self) -> VerticalScroll:
+        return self.query_one("#operation-area" if self.has_class("started") else "#plan-area", VerticalScroll)
+
     def action_scroll_page(self, pages: int) -> None:
-        area = self.query_one("#operation-area" if self.has_class("started") else "#plan-area", VerticalScroll)
-        area.scroll_relative(y=pages * (area.size.height - 1), animate=False)
+        """A page further down or up."""
+        self._area.scroll_relative(y=pages * (self._area.size.height - 1), animate=False)
+
+    def action_scroll_line(self, lines: int) -> None:
+        self._area.scroll_relative(y=lines, animate=False)

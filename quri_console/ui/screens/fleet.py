@@ -10,7 +10,15 @@ from textual.widgets import Input
 
 from quri_console.render.actions import FLEET
 from quri_console.render.filtering import FleetFilter, parse_filter
-from quri_console.render.fleet_shown import FleetOrder, FleetShown, fleet_shown, order_line, remembered_order
+from quri_console.render.fleet_kept import KeptRows
+from quri_console.render.fleet_shown import (
+    FleetOrder,
+    FleetShown,
+    fleet_shown,
+    has_groups,
+    order_line,
+    remembered_order,
+)
 from quri_console.ui.keys import bindings_of_view
 from quri_console.ui.screens.fleet_actions import FleetActions
 from quri_console.ui.widgets.canister_detail import CanisterDetail
@@ -49,6 +57,7 @@ class FleetScreen(FleetActions):
         super().__init__()
         self._filter = FleetFilter()
         self._order = FleetOrder()
+        self._kept = KeptRows()
         self._shown: FleetShown | None = None
         self._facts: CanisterFacts | None = None
         self._facts_at = float("-inf")
@@ -92,7 +101,10 @@ class FleetScreen(FleetActions):
         table = self.query_one(FleetTable)
         selected = self.quri.selected_id
         width = table.size.width or self.app.size.width
-        self._shown = fleet_shown(fleet, self._filter, self._order, self.now_ns, keep=selected, width=width)
+        self._order = self._order.within(fleet)
+        self._shown = fleet_shown(
+            fleet, self._filter, self._order, self.now_ns, keep=selected, width=width, kept=self._kept
+        )
         table.show(self._shown, self._order.sorted_by)
         if selected is not None:
             table.select(selected)
@@ -176,7 +188,8 @@ class FleetScreen(FleetActions):
         self._reorder(self._order.reversed())
 
     def action_fleet_group(self) -> None:
-        self._reorder(self._order.next_grouping())
+        fleet = self.quri.fleet
+        self._reorder(self._order.next_grouping(groups=fleet is not None and has_groups(fleet.canisters)))
 
     def action_fleet_filter(self) -> None:
         """Open the line in which the filter is typed."""

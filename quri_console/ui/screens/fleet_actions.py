@@ -99,6 +99,7 @@ class FleetActions(ViewScreen):
 
     def action_fleet_alerts(self) -> None:
         if self._chosen("fleet_alerts") is not None:
+            self.quri.alerts_asked_of = self.quri.selected_id
             self.quri.action_view("alerts")
 
     def action_fleet_copy_id(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from quri_console.render.actions import key_sheet
+from quri_console.render.actions import key_label, key_sheet
 from quri_console.render.spans import Line, Span
 from quri_console.ui.widgets.lines_view import LinesView
 
@@ -28,8 +28,15 @@ class HelpScreen(Screen[None]):
         Binding("escape,q,question_mark", "dismiss", "Close", key_display="Esc"),
     ]
 
-    def __init__(self, view: str = "", widget: str = "", widget_keys: Sequence[KeyHelp] = ()) -> None:
+    def __init__(
+        self,
+        view: str | None = "",
+        widget: str = "",
+        widget_keys: Sequence[KeyHelp] = (),
+        page_keys: Sequence[KeyHelp] = (),
+    ) -> None:
         super().__init__()
+        self._page_keys = tuple(page_keys)
         self._view = view
         self._widget = widget
         self._widget_keys = tuple(widget_keys)
@@ -40,10 +47,26 @@ class HelpScreen(Screen[None]):
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        lines: list[Line] = [(Span("Keys", "title"),), (), *_lines((*key_sheet(self._view), *_BACK))]
+        keys = self._page_keys if self._view is None else (*key_sheet(self._view), *_BACK)
+        lines: list[Line] = [(Span("Keys", "title"),), (), *_lines(keys)]
         if self._widget_keys:
             lines += [(), (Span(self._widget, "title"),), (), *_lines(self._widget_keys)]
         self.query_one("#sheet", LinesView).show_lines(lines)
+
+
+def page_keys(page: Screen[Any]) -> tuple[KeyHelp, ...]:
+    """The keys of a page that was opened from a view: what its bindings say, and do."""
+    found: dict[str, KeyHelp] = {}
+    for kind in type(page).__mro__:
+        for binding in vars(kind).get("BINDINGS", ()) if kind.__module__.startswith("quri_console.") else ():
+            if isinstance(binding, Binding) and binding.description and binding.action not in found:
+                action = getattr(page, f"action_{binding.action.partition('(')[0]}", None)
+                # what Textual says of its own is for programmers
+                ours = action is not None and action.__module__.startswith("quri_console.")
+                said = (action.__doc__ or "").strip().partition("\n")[0] if ours else ""
+                key = binding.key_display or key_label(binding.key)
+                found[binding.action] = (key, binding.description, said or f"{binding.description}.")
+    return (*found.values(), ("F1", "Runbook", "The page of the runbook that fits."))
 
 
 def _lines(keys: Sequence[KeyHelp]) -> list[Line]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
@@ -58,11 +59,18 @@ class LogsScreen(Screen[None]):
         """The application, typed."""
         return cast("QuriApp", self.app)
 
+    def source(self) -> AsyncIterator[LogRecord]:
+        """The lines, oldest first, without end."""
+        return self.quri.console_door.canister_logs(self._canister, follow=True)
+
+    def of_what(self) -> str:
+        """Whose log it is, escaped."""
+        return escape(self._canister, limit=LONGEST_NAME)
+
     def compose(self) -> ComposeResult:
         network = self.quri.console_door.network
         production = "  PRODUCTION" if network.production else ""
-        name = escape(self._canister, limit=LONGEST_NAME)
-        yield Static(f" Log of {name} on {escape(network.name)}{production}", id="title", markup=False)
+        yield Static(f" Log of {self.of_what()} on {escape(network.name)}{production}", id="title", markup=False)
         yield LinesView(id="said")
         yield LineTable(LOG_COLUMNS, id="log", empty="No line.")
         yield LinesView(id="whole")
@@ -80,11 +88,8 @@ class LogsScreen(Screen[None]):
         self._stop()
 
     def _follow(self) -> None:
-        door, canister = self.quri.console_door, self._canister
         self._kept, self._failure = KeptLog(), ""
-        self._follower = Follower(
-            lambda: door.canister_logs(canister, follow=True), lambda: self.post_message(self.News())
-        ).start()
+        self._follower = Follower(self.source, lambda: self.post_message(self.News())).start()
         self._show()
 
     def _stop(self) -> None:

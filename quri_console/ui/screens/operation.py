@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from quri_console.errors import QuriError
 from quri_console.render.operation import error_lines
+from quri_console.render.spans import Span
+from quri_console.ui.screens.following import FollowingScreen
 from quri_console.ui.widgets.lines_view import LinesView
 from quri_console.ui.widgets.operation_view import OperationView
 
-if TYPE_CHECKING:
-    from quri_console.ui.app import QuriApp
 
-
-class OperationScreen(Screen[None]):
+class OperationScreen(FollowingScreen):
     """Leaving it leaves the operation alone."""
 
     CSS_PATH = "help.tcss"
@@ -36,15 +34,19 @@ class OperationScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False):
             yield OperationView()
+        yield LinesView(id="keys")
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         try:
-            handle = cast("QuriApp", self.app).console_door.follow(self._operation_id)
+            handle = self.quri.console_door.follow(self._operation_id)
         except QuriError as error:
-            self.query_one(LinesView).show_lines([(span,) for span in error_lines(error)])
+            self.query_one(OperationView).show_lines([(span,) for span in error_lines(error)])
             return
-        self.query_one(OperationView).follow(handle)
+        self.follow(handle)
+
+    def tell(self, sentence: str) -> None:
+        self.query_one("#keys", LinesView).show_lines([(Span(sentence, "title"),)])
 
     def action_page(self, pages: int) -> None:
         area = self.query_one(VerticalScroll)

@@ -13,6 +13,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
+from quri_console.ui.widgets.typed_confirmation import TypedConfirmation
+
 Answers = tuple[str, ...]
 
 
@@ -23,6 +25,16 @@ class Field:
     label: str
     value: str = ""
     hint: str = ""
+    by_hand: str = ""
+    """What has to be typed and cannot be pasted, where it confirms something; it takes the hint's place."""
+
+    def entry(self, id: str) -> Input:  # noqa: A002 - Textual's own parameter
+        """The widget that it is filled in."""
+        if self.by_hand:
+            return TypedConfirmation(self.by_hand, id=id)
+        entry = Input(value=self.value, placeholder=self.hint, id=id)
+        entry.cursor_blink = False
+        return entry
 
 
 class Question(ModalScreen[Answers | None]):
@@ -46,9 +58,7 @@ class Question(ModalScreen[Answers | None]):
             for number, field in enumerate(self._fields):
                 with Horizontal():
                     yield Label(f"{field.label} ", markup=False, classes="label")
-                    entry = Input(value=field.value, placeholder=field.hint, id=f"field-{number}")
-                    entry.cursor_blink = False
-                    yield entry
+                    yield field.entry(f"field-{number}")
             yield Label("Enter goes on, Esc leaves everything as it is.", markup=False, classes="muted")
 
     def on_mount(self) -> None:

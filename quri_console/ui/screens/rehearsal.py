@@ -12,8 +12,9 @@ from textual.widgets import Footer
 
 from quri_console.render.operation import error_lines
 from quri_console.render.rehearsal import rehearsal_lines
-from quri_console.render.spans import Line, Span
+from quri_console.render.spans import Line
 from quri_console.ui.background import as_quri_error, blocking, off_loop
+from quri_console.ui.live_work import LOOK_SECONDS, SLOW_LINK_LOOK_SECONDS, LiveWork
 from quri_console.ui.widgets.lines_view import LinesView
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class RehearsalScreen(Screen[None]):
     def __init__(self, backup: str) -> None:
         super().__init__()
         self._backup = backup
+        self._work: LiveWork | None = LiveWork(f"Rehearse {backup} in the sandbox of this machine; nothing is sent")
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False):
@@ -36,20 +38,24 @@ class RehearsalScreen(Screen[None]):
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        self._say("Loading it into the sandbox of this machine; nothing is sent anywhere …", "muted")
+        self._draw()
+        slow = cast("QuriApp", self.app).manner.low_bandwidth
+        self.set_interval(SLOW_LINK_LOOK_SECONDS if slow else LOOK_SECONDS, self._draw)
         self.run_worker(self._rehearse(), exit_on_error=False)
 
-    def _say(self, text: str, role: str) -> None:
-        self.query_one(LinesView).show_lines([(Span(text, role),)])
+    def _draw(self) -> None:
+        if self._work is not None:
+            self.query_one(LinesView).show_lines(self._work.lines())
 
     async def _rehearse(self) -> None:
         door = cast("QuriApp", self.app).console_door
 
         try:
-            found = await off_loop(blocking(lambda: door.rehearse(self._backup)))
+            found = await off_loop(blocking(lambda: door.rehearse(self._backup, self._work)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the page must say it
             lines: list[Line] = [(span,) for span in error_lines(as_quri_error(error))]
         else:
             lines = list(rehearsal_lines(found))
+        self._work = None
         if self.is_attached:
             self.query_one(LinesView).show_lines(lines)

@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from quri_console.render.restore_plan import restore_plan_lines
 from quri_console.render.spans import Line
 from quri_console.ui.screens.confirmation import ConfirmedOperation
-from quri_console.ui.widgets.operation_view import OperationView
 
 if TYPE_CHECKING:
     from quri_console.restore.plan import RestorePlan
@@ -23,14 +22,15 @@ class RestoreScreen(ConfirmedOperation):
     verb: ClassVar[str] = "Restore"
     asks_reason = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r", "rehearse", "Rehearse", show=False),
-        Binding("g", "proceed", "Go on", show=False),
+        Binding("ctrl+r", "rehearse", "Rehearse", key_display="Ctrl-R"),
+        Binding("ctrl+t", "take_present_state", "Compare memory", key_display="Ctrl-T"),
     ]
 
     def __init__(self, canister: str, source: str = "latest") -> None:
         super().__init__(canister)
         self._source = source
         self._plan: RestorePlan | None = None
+        self._stale = False
 
     async def plan(self) -> Sequence[Line]:
         self._plan = await self.quri.console_door.plan_restore(self.canister, self._source)
@@ -50,13 +50,23 @@ class RestoreScreen(ConfirmedOperation):
             pause=self.production,
         )
 
-    def action_proceed(self) -> None:
-        """Go on where it waits before anything is stopped."""
-        handle = self.query_one(OperationView).handle
-        if handle is None or not handle.running():
-            self.app.notify("Nothing waits.", severity="warning")
+    def action_take_present_state(self) -> None:
+        """Back the present state up first, so that the difference shows which pages of memory changed."""
+        from quri_console.ui.screens.present_state import PresentStateScreen
+
+        if self._plan is None or self._plan.source.kind != "backup" or self.started:
+            self.app.notify("Only a plan from a backup can compare memory, before it is started.", severity="warning")
             return
-        self.quri.console_door.proceed(handle.id)
+        # `latest` is the copy of the present state from then on
+        self._source = self._plan.source.set_path
+        self._stale = True
+        self.app.push_screen(PresentStateScreen(self.canister))
+
+    def on_screen_resume(self) -> None:
+        """Plan anew where the present state was taken meanwhile."""
+        if self._stale:
+            self._stale = False
+            self.plan_again()
 
     def action_rehearse(self) -> None:
         """Load the backup into the sandbox of this machine first; nothing is sent anywhere."""

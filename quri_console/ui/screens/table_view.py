@@ -49,5 +49,10 @@ class TableView(ViewScreen):
         """Show these lines below the table."""
         self.query_one("#chosen", LinesView).show_lines(lines)
 
+    def action_read_detail(self, pages: int) -> None:
+        """Further down or up in what stands below the table."""
+        area = self.query_one("#more", VerticalScroll)
+        area.scroll_relative(y=pages * max(area.size.height - 1, 1), animate=False)
+
     def text_to_copy(self) -> str:
         return self.table.text_of_rows()

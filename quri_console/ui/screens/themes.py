@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.theme import Theme
+from textual.widgets import Label
 
 from quri_console.render.escape import escape
 from quri_console.render.grid import Cell, Column, Row
@@ -37,6 +38,7 @@ class ThemesScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="panel"):
             yield LineTable(COLUMNS, id="themes", empty="There is no theme.")
+            yield Label("It is shown at once. Enter keeps it, Esc goes back to the one before.", classes="muted")
 
     def on_mount(self) -> None:
         table = self.query_one(LineTable)

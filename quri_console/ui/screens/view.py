@@ -60,6 +60,16 @@ class ViewScreen(Screen[None]):
         """The canister that keys are about."""
         return self.quri.selected
 
+    @property
+    def help_page(self) -> tuple[str, str]:
+        """The runbook's page for what is chosen, and the canister that it is about; empty where there is none."""
+        from quri_console.report.runbook import section_for_findings
+
+        selected = self.selected
+        if selected is None:
+            return "", ""
+        return section_for_findings([finding.rule for finding in selected.health.findings]), selected.name
+
     def action_context(self) -> ActionContext:
         """What decides which actions make sense now."""
         door, selected = self.quri.console_door, self.selected
@@ -104,8 +114,9 @@ class ViewScreen(Screen[None]):
 
     def show_failure(self, error: QuriError) -> None:
         """Say that something could not be read or done."""
-        text = " ".join(part for part in (error.what, error.why, error.next_step) if part)
-        self.app.notify(escape(text), title=self.VIEW, severity="error", timeout=10)
+        from quri_console.render.operation import failure_text
+
+        self.app.notify(failure_text(error), title=self.VIEW, severity="error", timeout=10)
 
     # keeping up
 

@@ -17,6 +17,7 @@ from quri_console.render.escape import escape
 from quri_console.render.grid import Column
 from quri_console.render.operation import error_lines
 from quri_console.render.restore_points import restore_point_lines
+from quri_console.render.runbook import help_line
 from quri_console.render.spans import Line, Span
 from quri_console.render.wizard import POINT_COLUMNS, REMEDY_COLUMNS, point_rows, remedy_lines, remedy_rows
 from quri_console.ui.background import as_quri_error, off_loop
@@ -37,13 +38,20 @@ class WizardPage(Screen[None]):
     """One decision: a table above, what the chosen row means below. Esc always leaves everything as it is."""
 
     CSS_PATH = "wizard.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "app.pop_screen", "Back", key_display="Esc")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "app.pop_screen", "Back", key_display="Esc"),
+        # first, because the table's own has no word in the line of keys
+        Binding("enter", "choose", "Go on", key_display="Enter", priority=True),
+    ]
     COLUMNS: ClassVar[tuple[Column, ...]] = ()
     question: ClassVar[str] = ""
+    nothing: ClassVar[str] = ""
+    """What the table says when there is nothing to choose."""
 
     def __init__(self, canister: str) -> None:
         super().__init__()
         self.canister = canister
+        self._help_page = "recovery"
 
     @property
     def quri(self) -> QuriApp:
@@ -76,12 +84,22 @@ class WizardPage(Screen[None]):
             self.show_failure(as_quri_error(error))
             return
         if self.is_attached:
+            self.query_one(LineTable).empty = self.nothing
             show(found)
+
+    @property
+    def help_page(self) -> tuple[str, str]:
+        """The runbook's page, about this canister: of what failed, else on how to recover."""
+        return self._help_page, self.canister
 
     def show_failure(self, error: QuriError) -> None:
         """Say what went wrong where the meaning of a row stands."""
+        from quri_console.report.runbook import section_for_failure
+
+        self._help_page = section_for_failure(error)
         if self.is_attached:
-            self.mean([(span,) for span in error_lines(error)])
+            self.query_one(LineTable).empty = ""
+            self.mean([*((span,) for span in error_lines(error)), help_line(self._help_page)])
 
     def mean(self, lines: list[Line]) -> None:
         """Say what the chosen row means."""
@@ -93,6 +111,7 @@ class RemediesPage(WizardPage):
 
     COLUMNS = REMEDY_COLUMNS
     question = "What helps, least destructive first"
+    nothing = "Nothing helps from here; below stands what is known."
 
     def __init__(self, canister: str) -> None:
         super().__init__(canister)
@@ -116,18 +135,20 @@ class RemediesPage(WizardPage):
             self.mean(list(remedy_lines(self._proposal, self.query_one(LineTable).cursor_key)))
 
     @on(LineTable.Chosen)
-    def _go_on(self, event: LineTable.Chosen) -> None:
-        if event.key in ("backup", "snapshot"):
-            self.app.push_screen(PointsPage(self.canister, prefer=event.key))
-        elif event.key == "top-up":
+    def action_choose(self) -> None:
+        """To the page of the chosen remedy; nothing is changed by that."""
+        key = self.query_one(LineTable).cursor_key
+        if key in ("backup", "snapshot"):
+            self.app.push_screen(PointsPage(self.canister, prefer=key))
+        elif key == "top-up":
             amount = Field("Cycles", "2T", "like 500B or 2T")
             self.app.push_screen(Question(f"Top up {escape(self.canister)}", [amount]), self._pay)
-        elif event.key == "create":
+        elif key == "create":
             self.app.notify("Use the command below; it prints the new id.", severity="warning")
-        elif event.key is not None:
+        elif key is not None:
             from quri_console.ui.screens.remedy import RemedyScreen
 
-            self.app.push_screen(RemedyScreen(self.canister, event.key))
+            self.app.push_screen(RemedyScreen(self.canister, key))
 
     def _pay(self, answers: Answers | None) -> None:
         if answers is None:
@@ -147,8 +168,10 @@ class PointsPage(WizardPage):
 
     COLUMNS = POINT_COLUMNS
     question = "From which restore point"
+    nothing = "There is no backup and no snapshot of it. Esc leads back to what else helps."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Plan it"),
+        Binding("enter", "choose", "Plan it", key_display="Enter", priority=True),
+        Binding("d", "compare", "Compare"),
         Binding("x", "rehearse", "Rehearse"),
         Binding("p", "preview", "All in words"),
     ]
@@ -189,6 +212,16 @@ class PointsPage(WizardPage):
         """Every restore point in words."""
         if self._found is not None:
             self.mean(list(restore_point_lines(self._found)))
+
+    def action_compare(self) -> None:
+        """Compare the chosen restore point with the live canister: scrolled, searched, saved."""
+        from quri_console.ui.screens.compare import CompareScreen
+
+        key = self.query_one(LineTable).cursor_key
+        if key is not None:
+            kind, colon, snapshot = key.partition(":")
+            side = f"{kind}:{self.canister}/{snapshot}" if colon else f"{key}/{self.canister}"
+            self.app.push_screen(CompareScreen(side, "live"))
 
     def action_rehearse(self) -> None:
         """Load the chosen backup into the sandbox of this machine; nothing is sent anywhere."""

@@ -27,10 +27,7 @@ class FleetTable(LineTable):
         """Bring the table to this picture of the fleet."""
         filtered = shown.total > 0
         self._empty = "No canister is what the filter asks for." if filtered else "The configuration names no canister."
-        if shown.columns != self._columns:
-            self._columns = shown.columns
-            self._widths = {}
-            self._placed = ()
+        self.use_columns(shown.columns)
         self.show_rows(shown.rows, sorted_by=sorted_by)
         # the header is no row: nobody else notices that its mark has moved
         if sorted_by != self._sorted_before:

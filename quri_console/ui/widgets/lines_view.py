@@ -9,7 +9,8 @@ from rich.text import Text
 from textual import events
 from textual.widgets import Static
 
-from quri_console.render.spans import Line, Span, wrap_lines
+from quri_console.render.spans import Line, Span, plain, wrap_lines
+from quri_console.render.width import cell_width
 from quri_console.ui.roles import drawn
 
 LONGEST_LINE = 20_000
@@ -25,6 +26,7 @@ class LinesView(Static):
         super().__init__(id=id, markup=False)
         self._lines: tuple[Line, ...] = ()
         self._drawn = Text()
+        self._room: tuple[int, int] | None = None
 
     @property
     def text_width(self) -> int:
@@ -34,10 +36,18 @@ class LinesView(Static):
     def show_lines(self, lines: Sequence[Line]) -> None:
         """Show these lines instead of the ones before."""
         self._lines = tuple(map(_bounded, lines))
-        picture = drawn(self.app, wrap_lines(self._lines, self.text_width))
+        wrapped = wrap_lines(self._lines, self.text_width)
+        picture = drawn(self.app, wrapped)
         if picture != self._drawn or picture.spans != self._drawn.spans:
             self._drawn = picture
-            self.update(picture)
+            before, self._room = self._room, self._room_of(wrapped)
+            # laying the page out again costs more than all the rest of a picture in which only a time has changed
+            self.update(picture, layout=before is None or before != self._room)
+
+    def _room_of(self, wrapped: Sequence[Line]) -> tuple[int, int] | None:
+        """The width, and how many lines they take; None where wide characters make Textual wrap them again."""
+        width = self.text_width
+        return (width, len(wrapped)) if all(cell_width(plain(line)) <= width for line in wrapped) else None
 
     def on_mount(self) -> None:
         self.app.theme_changed_signal.subscribe(self, lambda _: self.show_lines(self._lines))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from quri_console.errors import QuriError
 from quri_console.render.operation import error_lines, newest_of_each_phase, operation_lines
+from quri_console.render.pace import Pace
 from quri_console.ui.widgets.lines_view import LinesView
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class OperationView(LinesView):
         self._events: tuple[ProgressEvent, ...] = ()
         self.handle: OperationHandle | None = None
         self.running = False
+        self._pace = Pace()
 
     def follow(self, handle: OperationHandle) -> None:
         """Show the operation from its beginning until its end."""
@@ -42,6 +45,7 @@ class OperationView(LinesView):
     async def _follow(self, handle: OperationHandle) -> None:
         try:
             async for event in handle.events():
+                self._pace.see(event, time.monotonic())
                 self._events = newest_of_each_phase((*self._events, event))
                 self._draw(None)
             outcome = await handle.wait()
@@ -56,4 +60,7 @@ class OperationView(LinesView):
 
     def _draw(self, outcome: Outcome | None) -> None:
         assert self.handle is not None
-        self.show_lines(operation_lines(self.handle.id, self._events, outcome))
+        now = time.monotonic()
+        self.show_lines(
+            operation_lines(self.handle.id, self._events, outcome, pace=lambda event: self._pace.text(event, now))
+        )
