@@ -123,7 +123,8 @@ async def _diff(console: Console, left: str, right: str, options: DiffOptions) -
 
 
 def _show(diff: Diff, options: DiffOptions, stream: TextIO) -> None:
-    from quri_console.render.comparison import Wanted, diff_lines
+    from quri_console.render.comparison import diff_lines
+    from quri_console.render.comparison_parts import Wanted
     from quri_console.render.spans import wrap_lines
 
     width = max(_NARROWEST, min(shutil.get_terminal_size().columns, _WIDEST))

@@ -19,8 +19,9 @@ from quri_console.backup.diff import Diff, FailedComparison
 from quri_console.errors import CorruptionError
 from quri_console.image.page_diff import ChunkMap, MemoryChange, compare_memory
 from quri_console.image.sections import module_facts
-from quri_console.render.comparison import Wanted, comparison_lines, diff_lines
+from quri_console.render.comparison import comparison_lines, diff_lines
 from quri_console.render.comparison_json import comparison_json, diff_json
+from quri_console.render.comparison_parts import Wanted
 from quri_console.render.page_strip import page_rows, page_strip
 from quri_console.render.spans import Line, plain, wrap_lines
 from quri_console.units import WASM_PAGE_BYTES

@@ -12,9 +12,11 @@ from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
 from quri_console.errors import QuriError, RefusedBySafetyRule
-from quri_console.render.comparison import Wanted, diff_lines
+from quri_console.render.comparison import diff_lines
+from quri_console.render.comparison_parts import Wanted
 from quri_console.render.escape import escape
 from quri_console.render.operation import error_lines
+from quri_console.render.pair_layout import rows_of
 from quri_console.render.spans import Line, Span, plain
 from quri_console.render.zone import utc_only
 from quri_console.ui.background import as_quri_error, off_loop
@@ -95,17 +97,26 @@ class CompareScreen(Screen[None]):
             self._show()
 
     def _show(self) -> None:
-        self._lines = self._compared()
+        self._lines = self._compared(self.query_one(LinesView).text_width)
         wanted = self._wanted.casefold()
-        self._draw([line for line in self._lines if not wanted or wanted in plain(line).casefold()])
+        rows = (row for row in rows_of(self._lines) if wanted in " ".join(map(plain, row)).casefold())
+        self._draw([line for row in rows for line in row])
 
-    def _compared(self) -> tuple[Line, ...]:
-        wanted = Wanted(all_ranges=self._all_ranges, magnified=self._magnified)
+    def _compared(self, width: int | None = None) -> tuple[Line, ...]:
+        ascii_only = self.quri.manner.ascii
+        wanted = Wanted(
+            all_ranges=self._all_ranges, magnified=self._magnified, ascii_only=ascii_only, side_by_side=width
+        )
         return tuple(diff_lines(self._diff, wanted)) if self._diff is not None else ()
 
     def _draw(self, lines: list[Line]) -> None:
         if self.is_attached:
             self.query_one("#differences", LinesView).show_lines(lines)
+
+    def on_resize(self) -> None:
+        """Columns are as wide as the screen allows."""
+        if self._diff is not None:
+            self.call_after_refresh(self._show)
 
     def action_ranges(self) -> None:
         """Every changed range of memory, or only the first ones."""
