@@ -41,9 +41,9 @@ def _started(wish: RemedyWish, status: CanisterStatus) -> Iterator[Remedy]:
 
 def _topped_up(wish: RemedyWish, seen: Seen) -> Iterator[Remedy]:
     assert seen.looked is not None
-    why = why_top_up(seen.looked.status, seen.points.recommended)
+    why = why_top_up(seen.looked.status, seen.points.recommended, wish.burn_per_day)
     if why:
-        amount = wanted_amount(seen.looked.status, seen.points.recommended)
+        amount = wanted_amount(seen.looked.status, seen.points.recommended, wish.burn_per_day)
         written = format_cycles(amount).replace(" ", "")
         note = "It is emptied: it needs cycles first, then a backup is uploaded and loaded."
         yield Remedy(
@@ -56,9 +56,12 @@ def _topped_up(wish: RemedyWish, seen: Seen) -> Iterator[Remedy]:
         )
 
 
-def why_top_up(status: CanisterStatus, point: PointSummary | None) -> str:
-    """Why a canister needs cycles; empty when it has enough. `point` is what it would be restored from."""
-    above, burn = status.cycles - status.freezing_limit_cycles, status.idle_cycles_burned_per_day
+def why_top_up(status: CanisterStatus, point: PointSummary | None, seen_burn: float | None = None) -> str:
+    """Why a canister needs cycles; empty when it has enough.
+
+    `point` is what it would be restored from, `seen_burn` the cycles a day that the history saw go.
+    """
+    above, burn = status.cycles - status.freezing_limit_cycles, _burn(status, seen_burn)
     if above < 0:
         return "it is frozen: its balance is below its freezing limit"
     if status.module_hash is None and point is not None and above < (point.cycles or 0):
@@ -67,15 +70,20 @@ def why_top_up(status: CanisterStatus, point: PointSummary | None) -> str:
         return "its cycles have run out"
     if burn and above < NEAR_DAYS * burn:
         left = format_duration(above / burn * SECONDS_PER_DAY)
-        return f"it is near its freezing limit: ≈ {left} by its idle burn alone"
+        by = "by its idle burn alone" if burn == status.idle_cycles_burned_per_day else "as it burns of late"
+        return f"it is near its freezing limit: ≈ {left} {by}"
     return ""
 
 
-def wanted_amount(status: CanisterStatus, point: PointSummary | None) -> int:
-    """Cycles, in whole trillions, for what it lacks, a restore, and 30 days of idle burn."""
+def _burn(status: CanisterStatus, seen_burn: float | None) -> int:
+    return max(status.idle_cycles_burned_per_day, round(seen_burn or 0))
+
+
+def wanted_amount(status: CanisterStatus, point: PointSummary | None, seen_burn: float | None = None) -> int:
+    """Cycles, in whole trillions, for what it lacks, a restore, and 30 days of burn; arguments as of `why_top_up`."""
     lacks = max(status.freezing_limit_cycles - status.cycles, 0)
     restore = 2 * (point.cycles or 0) if point is not None else 0
-    needed = lacks + restore + LASTS_DAYS * status.idle_cycles_burned_per_day
+    needed = lacks + restore + LASTS_DAYS * _burn(status, seen_burn)
     return max(1, -(-needed // TRILLION)) * TRILLION
 
 

@@ -29,6 +29,8 @@ class RemedyWish:
     name: str
     stop_timeout_seconds: int = 60
     health_checks: tuple[HealthCheck, ...] = ()
+    burn_per_day: float | None = None
+    """Cycles, as the history saw them go; None where nobody watched."""
 
 
 async def plan_start(agent: Agent, wish: RemedyWish, around: Surroundings) -> RemedyPlan:

@@ -186,7 +186,23 @@ async def propose(session: Session, canister: str) -> Proposal:
 
     repository, notes = repository_if_any(session)
     async with at_work(session, canister) as (agent, wish, around):
-        return await proposed(agent, wish, around, repository, safety_snapshots(session, of_backups=False), notes)
+        known = dataclasses.replace(wish, burn_per_day=await _burn_seen(session, wish.name))
+        return await proposed(agent, known, around, repository, safety_snapshots(session, of_backups=False), notes)
+
+
+async def _burn_seen(session: Session, canister: str) -> float | None:
+    """Cycles a day by which alerts go, too; None where the history tells none."""
+    from quri_console.history.failures import HistoryUnusable
+    from quri_console.service.burn_view import fleet_burn
+
+    if not session.config.paths.history.exists():
+        return None
+    try:
+        (burn,) = await fleet_burn(session, (canister,))
+    except HistoryUnusable:
+        # the canister itself answers; what was seen of it before only adds to that
+        return None
+    return burn.estimate.alert_per_day if burn.estimate is not None else None
 
 
 def _told(session: Session, plan: RemedyPlan) -> RemedyPlan:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from quri_console.history import History, Sample
 from quri_console.ic.encoding.principal import parse_principal
 from quri_console.localnet.canister import RunState
 from quri_console.localnet.demo_fleet import FLEET
 from quri_console.localnet.faults import Delay, FaultRule
-from tests.support.damaged_canister import CONFIRM, NAME, Scene, damaged_canister
+from tests.support.damaged_canister import CANISTER, CONFIRM, NAME, Scene, damaged_canister
 from tests.support.runners import kill_runner
 
 REGISTRY = next(item.id for item in FLEET if item.name == "registry")
@@ -137,3 +138,26 @@ async def test_only_the_module_is_a_remedy_of_its_own(scene: Scene) -> None:
     assert planned.json()["plan"]["kind"] == "module"
     settings = await scene.operator("restore", NAME, "--from", "latest", "--only", "settings", "--dry-run", "--json")
     assert settings.json()["plan"]["kind"] == "settings"
+
+
+async def test_what_the_history_saw_burn_makes_a_top_up_the_first_remedy(scene: Scene) -> None:
+    console = scene.console
+    now_ns = console.clock.now_ns()
+    balance = scene.on_network.cycles
+    async with await History.open(console.config.paths.history) as history:
+        seen = [
+            Sample(
+                str(CANISTER),
+                now_ns - hours * 3_600_000_000_000,
+                origin="query",
+                status="running",
+                cycles=balance + hours * balance // 96,
+                idle_burn_per_day=10**8,
+            )
+            for hours in range(24, 0, -1)
+        ]
+        await history.add_samples("local", seen)
+    remedies = (await scene.operator("restore", NAME, "--json")).json()["remedies"]
+    assert remedies[0]["name"] == "top-up"
+    assert "as it burns of late" in remedies[0]["why"]
+    assert remedies[0]["recommended"] is True

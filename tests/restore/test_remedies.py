@@ -12,6 +12,7 @@ from quri_console.ic.identity import AnonymousIdentity
 from quri_console.ic.management import change
 from quri_console.ic.management.types import SettingsChange
 from quri_console.ic.prepared import perform
+from quri_console.restore.look import look_at
 from quri_console.restore.remedies import Proposal, propose
 from quri_console.restore.remedy_checks import Surroundings
 from quri_console.restore.remedy_planning import RemedyWish
@@ -27,8 +28,10 @@ async def lab(tmp_path: Path) -> AsyncIterator[Laboratory]:
         yield opened
 
 
-async def _propose(lab: Laboratory, canister: Principal, agent: Agent | None = None) -> Proposal:
-    wish = RemedyWish("local", False, canister, NAME)
+async def _propose(
+    lab: Laboratory, canister: Principal, agent: Agent | None = None, *, burn_per_day: float | None = None
+) -> Proposal:
+    wish = RemedyWish("local", False, canister, NAME, burn_per_day=burn_per_day)
     around = Surroundings(SystemClock(), None, None)
     return await propose(agent or lab.agent, wish, around, lab.store(), {})
 
@@ -49,6 +52,18 @@ async def test_where_nothing_is_seen_to_be_wrong_nothing_is_recommended(lab: Lab
     assert proposal.recommended is None
     assert _names(proposal) == ["backup"]
     assert "nothing is seen to be wrong" in proposal.summary
+
+
+async def test_one_that_burns_its_last_days_is_topped_up_first(lab: Laboratory) -> None:
+    canister = await _backed_up(lab)
+    status = (await look_at(lab.agent, canister, NAME, SystemClock())).status
+    above = status.cycles - status.freezing_limit_cycles
+    proposal = await _propose(lab, canister, burn_per_day=above / 3.2)
+    assert proposal.recommended is not None
+    assert proposal.recommended.name == "top-up"
+    assert proposal.recommended.why == "it is near its freezing limit: ≈ 3 d 4 h as it burns of late"
+    assert proposal.recommended.cycles is not None
+    assert proposal.recommended.cycles > 9 * above
 
 
 async def test_a_stopped_one_is_started_first(lab: Laboratory) -> None:
