@@ -32,11 +32,16 @@ for device in null zero full random urandom tty; do touch /mnt/$device; mount --
 mkdir /mnt/shm; mount -t tmpfs shm /mnt/shm
 mount --move /mnt /dev
 mount -t proc -o hidepid=invisible proc /proc
+mount --bind "$CHECKOUT" /media
 mount -t tmpfs -o mode=1777 private /tmp
 mount -t tmpfs -o mode=1777 private /var/tmp
+case $CHECKOUT in
+    /tmp/*|/var/tmp/*) (umask 022; mkdir -p "$CHECKOUT"); mount --move /media "$CHECKOUT" ;;
+    *) umount /media ;;
+esac
 mount -o remount,bind,ro /
 trace=$2; calls=$3; shift 3
-unset HIDING PREFIX
+unset HIDING PREFIX CHECKOUT
 exec strace -f -qq --seccomp-bpf -e "trace=execve,$calls" -e signal=none -o "$trace" \
     setpriv --reuid=nobody --regid=nogroup --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
 """
@@ -116,6 +121,8 @@ def refused_calls(trace: Path) -> list[str]:
 async def run(unit: dict[str, list[str]], trace: Path) -> tuple[int, str]:
     environment = {
         **interpreter_places(),
+        # one that lies in /tmp must be seen all the same: it stands for a program that is installed
+        "CHECKOUT": str(Path.cwd()),
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
         "HOME": "/nonexistent", "USER": "nobody", "LOGNAME": "nobody", "SHELL": "/usr/sbin/nologin",
         "INVOCATION_ID": "0" * 32,

@@ -358,7 +358,7 @@ async def test_a_stalled_terminal_misses_no_poll(tmp_path: Path, seconds: int) -
         print(f"stalled for {seconds} s: {len(times)} rounds of one a second, {longest:.2f} s between two at most")
         # rounds drift on a busy machine, so that a minute has 58 of them; a missed one would be a gap of 2 s
         assert longest < 2.0, times
-        assert len(times) >= seconds * 0.9, times
+        assert len(times) >= seconds * 0.9 - 1, times
         assert "Traceback" not in screen
 
 

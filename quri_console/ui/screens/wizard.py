@@ -40,13 +40,13 @@ class WizardPage(Screen[None]):
     CSS_PATH = "wizard.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.pop_screen", "Back", key_display="Esc"),
-        # first, because the table's own has no word in the line of keys
-        Binding("enter", "choose", "Go on", key_display="Enter", priority=True),
     ]
     COLUMNS: ClassVar[tuple[Column, ...]] = ()
     question: ClassVar[str] = ""
     nothing: ClassVar[str] = ""
     """What the table says when there is nothing to choose."""
+    enter: ClassVar[str] = "Go on"
+    """What Enter does to the row under the cursor, for the line of keys."""
 
     def __init__(self, canister: str) -> None:
         super().__init__()
@@ -69,7 +69,9 @@ class WizardPage(Screen[None]):
 
     def on_mount(self) -> None:
         self.set_class(self.quri.console_door.network.production, "production")
-        self.query_one(LineTable).focus()
+        table = self.query_one(LineTable)
+        table.name_enter(self.enter)
+        table.focus()
         self.load()
 
     def load(self) -> None:
@@ -135,9 +137,9 @@ class RemediesPage(WizardPage):
             self.mean(list(remedy_lines(self._proposal, self.query_one(LineTable).cursor_key)))
 
     @on(LineTable.Chosen)
-    def action_choose(self) -> None:
+    def _choose(self, event: LineTable.Chosen) -> None:
         """To the page of the chosen remedy; nothing is changed by that."""
-        key = self.query_one(LineTable).cursor_key
+        key = event.key
         if key in ("backup", "snapshot"):
             self.app.push_screen(PointsPage(self.canister, prefer=key))
         elif key == "top-up":
@@ -168,9 +170,9 @@ class PointsPage(WizardPage):
 
     COLUMNS = POINT_COLUMNS
     question = "From which restore point"
+    enter = "Plan it"
     nothing = "There is no backup and no snapshot of it. Esc leads back to what else helps."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Plan it", key_display="Enter", priority=True),
         Binding("d", "compare", "Compare"),
         Binding("x", "rehearse", "Rehearse"),
         Binding("p", "preview", "All in words"),
@@ -235,10 +237,9 @@ class PointsPage(WizardPage):
         self.app.push_screen(RehearsalScreen(f"{point.source}/{self.canister}"))
 
     @on(LineTable.Chosen)
-    def action_choose(self) -> None:
+    def _choose(self, event: LineTable.Chosen) -> None:
         """Work out the plan of the chosen one."""
         from quri_console.ui.screens.restore import RestoreScreen
 
-        key = self.query_one(LineTable).cursor_key
-        if key is not None:
-            self.app.push_screen(RestoreScreen(self.canister, key))
+        if event.key is not None:
+            self.app.push_screen(RestoreScreen(self.canister, event.key))

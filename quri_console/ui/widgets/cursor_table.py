@@ -123,6 +123,14 @@ class CursorTable(ScrollView, can_focus=True):
         """To the first or the last row."""
         self._go_to(0 if direction < 0 else len(self.rows) - 1)
 
+    def name_enter(self, word: str) -> None:
+        """Let the line of keys say what Enter does to a row.
+
+        A screen's own binding with priority would act before the keys that were typed ahead of it have moved the
+        cursor, and so on another row.
+        """
+        self._bindings.key_to_bindings["enter"] = [Binding("enter", "choose", word, key_display="Enter")]
+
     def action_choose(self) -> None:
         """Enter on the row under the cursor."""
         if self._cursor is not None:

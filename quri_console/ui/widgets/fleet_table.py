@@ -26,7 +26,7 @@ class FleetTable(LineTable):
     def show(self, shown: FleetShown, sorted_by: tuple[str, bool] | None) -> None:
         """Bring the table to this picture of the fleet."""
         filtered = shown.total > 0
-        self._empty = "No canister is what the filter asks for." if filtered else "The configuration names no canister."
+        self.empty = "No canister is what the filter asks for." if filtered else "The configuration names no canister."
         self.use_columns(shown.columns)
         self.show_rows(shown.rows, sorted_by=sorted_by)
         # the header is no row: nobody else notices that its mark has moved
