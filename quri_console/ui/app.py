@@ -29,7 +29,7 @@ from quri_console.ui.options import Manner, manner_after
 from quri_console.ui.screens.too_small import TooSmallScreen, is_too_small
 from quri_console.ui.screens.view import ViewScreen
 from quri_console.ui.session_state import SessionState
-from quri_console.ui.status import ConsoleStatus, console_status
+from quri_console.ui.status import ConsoleStatus, StatusLook
 from quri_console.ui.theme_choice import is_colourless, suitable_theme
 from quri_console.ui.theme_files import DEFAULT_ROLES
 from quri_console.ui.theme_shelf import ThemeShelf
@@ -85,6 +85,7 @@ class QuriApp(EverywhereActions):
         self._news = news
         self.notices = Notices()
         self.status = ConsoleStatus()
+        self._status_look = StatusLook(console)
         self.newest: FleetStatus | None = None
         self._service: ServiceHandle | None = None
         self._held_back = False
@@ -247,7 +248,9 @@ class QuriApp(EverywhereActions):
         self.run_worker(work, group="status", exclusive=True, exit_on_error=False)
 
     async def _look_up_status(self) -> None:
-        status = await off_loop(lambda: console_status(self.console_door))
+        status = await self._status_look.newest()
+        if status is None:
+            return
         before, self.status = self.status, status
         new = status.critical - before.critical
         # what fires already when the console is opened is seen

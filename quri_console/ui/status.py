@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from quri_console.console import Console
+from quri_console.effects.lockdown import LOCKDOWN_NAME
 from quri_console.errors import QuriError
 from quri_console.render.alert_table import critical_words
+from quri_console.ui.background import off_loop
+
+LONGEST_SECONDS = 30.0
+_Written = tuple[int, int, int] | None
+"""When a file was written, its size and its number; None where it is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +39,33 @@ async def console_status(console: Console) -> ConsoleStatus:
     firing = sum(alert.state == "firing" for alert in alerts.current)
     critical = critical_words(alerts.current, alerts.mutes, alerts.names)
     return ConsoleStatus(lockdown, firing, critical, looked_up=True)
+
+
+class StatusLook:
+    """Looks the status up, unless nothing of it was written since; opening the history costs most of a picture."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._seen: tuple[_Written, ...] | None = None
+        self._looked_at = -math.inf
+
+    async def newest(self) -> ConsoleStatus | None:
+        """The status; None where it is still the one before. What runs out by itself is noticed in half a minute."""
+        written, now = self._written(), self._console.clock.monotonic()
+        if written == self._seen and now - self._looked_at < LONGEST_SECONDS:
+            return None
+        self._seen, self._looked_at = written, now
+        return await off_loop(lambda: console_status(self._console))
+
+    def _written(self) -> tuple[_Written, ...]:
+        paths = self._console.config.paths
+        history = paths.history
+        return tuple(map(_written, (history, history.with_name(f"{history.name}-wal"), paths.state / LOCKDOWN_NAME)))
+
+
+def _written(path: Path) -> _Written:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
