@@ -12,12 +12,12 @@ from quri_console.errors import QuriError
 from quri_console.render.config_change import WAITS, broken_words, change_words
 from quri_console.render.escape import escape
 from quri_console.ui.background import blocking, off_loop
+from quri_console.ui.file_stamp import file_stamp
 
 if TYPE_CHECKING:
     from quri_console.config import Config
     from quri_console.ui.app import QuriApp
 
-Stamp = tuple[int, int, int]
 SECONDS_TO_READ = 15
 
 
@@ -27,7 +27,7 @@ class ConfigWatch:
     def __init__(self, app: QuriApp, path: Path) -> None:
         self._app = app
         self._path = path
-        self._seen = _stamp(path)
+        self._seen = file_stamp(path)
         self._was_broken = False
         self._working = False
         self._waiting: Config | None = None
@@ -36,7 +36,7 @@ class ConfigWatch:
         """Read the file if it was changed, and take over what waits if that disturbs nobody now."""
         if self._working:
             return
-        if _stamp(self._path) != self._seen:
+        if file_stamp(self._path) != self._seen:
             self._begin(self._read)
         elif self._waiting is not None and not self._app.in_dialog:
             self._begin(self._take_over)
@@ -54,7 +54,7 @@ class ConfigWatch:
         self._app.run_worker(done(), group="config", exit_on_error=False)
 
     async def _read(self) -> None:
-        self._seen = _stamp(self._path)
+        self._seen = file_stamp(self._path)
         try:
             self._waiting = await off_loop(blocking(lambda: load_config(self._path)))
         except QuriError as error:
@@ -83,11 +83,3 @@ class ConfigWatch:
             severity="error" if broken else "information",
             timeout=SECONDS_TO_READ,
         )
-
-
-def _stamp(path: Path) -> Stamp | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return (status.st_mtime_ns, status.st_size, status.st_ino)

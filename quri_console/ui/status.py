@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 from quri_console.console import Console
 from quri_console.effects.lockdown import LOCKDOWN_NAME
 from quri_console.errors import QuriError
 from quri_console.render.alert_table import critical_words
 from quri_console.ui.background import off_loop
+from quri_console.ui.file_stamp import Stamp, file_stamp
 
 LONGEST_SECONDS = 30.0
-_Written = tuple[int, int, int] | None
-"""When a file was written, its size and its number; None where it is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class StatusLook:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._seen: tuple[_Written, ...] | None = None
+        self._seen: tuple[Stamp | None, ...] | None = None
         self._looked_at = -math.inf
 
     async def newest(self) -> ConsoleStatus | None:
@@ -54,18 +52,13 @@ class StatusLook:
         written, now = self._written(), self._console.clock.monotonic()
         if written == self._seen and now - self._looked_at < LONGEST_SECONDS:
             return None
-        self._seen, self._looked_at = written, now
-        return await off_loop(lambda: console_status(self._console))
+        status = await off_loop(lambda: console_status(self._console))
+        # a look that was given up or failed must not pass for one that saw this
+        if status.looked_up:
+            self._seen, self._looked_at = written, now
+        return status
 
-    def _written(self) -> tuple[_Written, ...]:
+    def _written(self) -> tuple[Stamp | None, ...]:
         paths = self._console.config.paths
         history = paths.history
-        return tuple(map(_written, (history, history.with_name(f"{history.name}-wal"), paths.state / LOCKDOWN_NAME)))
-
-
-def _written(path: Path) -> _Written:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+        return tuple(map(file_stamp, (history, history.with_name(f"{history.name}-wal"), paths.state / LOCKDOWN_NAME)))

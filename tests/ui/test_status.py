@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+
+import pytest
 
 from quri_console.history import History
 from quri_console.history.alerts import AlertChange, AlertRow
@@ -39,3 +43,33 @@ async def test_an_alert_of_another_process_is_seen(tmp_path: Path) -> None:
         seen = await look.newest()
     assert seen is not None
     assert seen.firing == 1
+
+
+async def test_a_look_that_was_given_up_half_way_is_made_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = console_without_network(tmp_path)
+    async with await History.open(console.config.paths.history):
+        look = StatusLook(console)
+        with monkeypatch.context() as patched:
+            patched.setattr("quri_console.ui.status.off_loop", _never)
+            given_up = asyncio.ensure_future(look.newest())
+            await asyncio.sleep(0)
+            given_up.cancel()
+            await asyncio.gather(given_up, return_exceptions=True)
+        assert await look.newest() is not None
+
+
+async def test_alerts_that_could_not_be_read_are_looked_up_again(tmp_path: Path) -> None:
+    console = console_without_network(tmp_path)
+    console.config.paths.history.parent.mkdir(parents=True, exist_ok=True)
+    console.config.paths.history.mkdir()
+    look = StatusLook(console)
+    first = await look.newest()
+    assert first is not None
+    assert not first.looked_up
+    assert await look.newest() is not None
+
+
+async def _never(make: Callable[[], Awaitable[object]]) -> None:
+    await asyncio.Event().wait()
