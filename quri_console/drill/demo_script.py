@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from quri_console.console import Console
 from quri_console.drill.local_process import LocalNetwork
+from quri_console.drill.sight import digest_of, is_healthy
 from quri_console.errors import ExitCode, QuriError
 from quri_console.ic.agent import Agent
 from quri_console.ic.encoding.candid import Types, decode, encode
@@ -129,10 +130,7 @@ class _Story:
 
     async def _evidence(self) -> Evidence:
         async with await self._agent() as agent:
-            health = await agent.query(self._canister, "health", encode([], []))
-            digest = await agent.query(self._canister, "digest", encode([], []))
-        (healthy,) = (record["healthy"] for record in decode(health, [Types.Record({"healthy": Types.Bool})]))
-        return Evidence(healthy, decode(digest, [Types.Nat64])[0])
+            return Evidence(await is_healthy(agent, self._canister), await digest_of(agent, self._canister))
 
     async def _agent(self) -> AbstractAsyncContextManager[Agent]:
         return await connect(

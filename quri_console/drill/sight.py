@@ -78,9 +78,9 @@ async def _look_at(agent: Agent, name: str, canister: Principal) -> Sight:
     entries: frozenset[str] | None = frozenset() if status.module_hash is None else None
     if status.status == "running" and status.module_hash is not None:
         try:
-            healthy = await _healthy(agent, canister)
+            healthy = await is_healthy(agent, canister)
             if name == NAME:
-                digest, entries = await _digest(agent, canister), await _entries(agent, canister)
+                digest, entries = await digest_of(agent, canister), await _entries(agent, canister)
         except QuriError as error:
             return _seen(name, status, str(error), healthy, digest, entries)
     return _seen(name, status, "", healthy, digest, entries)
@@ -109,13 +109,15 @@ def _seen(
     )
 
 
-async def _healthy(agent: Agent, canister: Principal) -> bool:
+async def is_healthy(agent: Agent, canister: Principal) -> bool:
+    """What a canister of the demo fleet says of itself. Raises QuriError."""
     reply = await agent.query(canister, "health", _NOTHING)
     (record,) = candid.decode(reply, [Types.Record({"healthy": Types.Bool})])
     return bool(record["healthy"])
 
 
-async def _digest(agent: Agent, canister: Principal) -> int:
+async def digest_of(agent: Agent, canister: Principal) -> int:
+    """The digest that the canister makes of all its data. Raises QuriError."""
     (digest,) = candid.decode(await agent.query(canister, "digest", _NOTHING), [Types.Nat64])
     return int(digest)
 

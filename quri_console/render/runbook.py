@@ -113,7 +113,7 @@ class _Making:
     def _command(self, line: PageLine) -> None:
         """A command; one that ends with a backslash goes on in the next line."""
         text, first = line.text.strip(), len(self.lines)
-        pieces = list(_between_words(text, self._width - len(BAR))) or [""]
+        pieces = _pieces(text, self._width - len(BAR), between_words=True) or [""]
         self._put(((Span(BAR, "muted"), Span(part, "status-ok")) for part in pieces), line.source)
         if not text or (text.startswith("#") and not self._continued):
             return
@@ -153,28 +153,20 @@ class _Making:
         return (*spans, Span(text[done:]))
 
 
-def _pieces(text: str, width: int) -> list[str]:
-    """The text cut into lines of a width anywhere: what is cut off cannot be read at all."""
-    return list(_cut(text, width))
+def _pieces(text: str, width: int, *, between_words: bool = False) -> list[str]:
+    """The text cut into lines of a width, because what is cut off cannot be read at all.
 
-
-def _between_words(text: str, width: int) -> Iterator[str]:
-    """The same, but cut after a blank where there is one: whoever types a command off must not halve its words."""
+    `between_words` cuts after a blank where there is one: whoever types a command off must not halve its words.
+    """
+    pieces: list[str] = []
     start = 0
     while start < len(text):
         piece = cut_off(text[start : start + width], width) or text[start]
-        if start + len(piece) < len(text) and text[start + len(piece)] != " ":
+        if between_words and start + len(piece) < len(text) and text[start + len(piece)] != " ":
             piece = piece[: piece.rfind(" ") + 1] or piece
-        yield piece
+        pieces.append(piece)
         start += len(piece)
-
-
-def _cut(text: str, width: int) -> Iterator[str]:
-    start = 0
-    while start < len(text):
-        piece = cut_off(text[start : start + width], width) or text[start]
-        yield piece
-        start += len(piece)
+    return pieces
 
 
 def next_stop(picture: PagePicture, now: int | None, step: int, top: int, height: int) -> int | None:

@@ -3,52 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
-
-from textual import on
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Label
 
 from quri_console.config import NetworkConfig
 from quri_console.render.escape import escape
 from quri_console.render.grid import Cell, Column, Row
-from quri_console.ui.widgets.line_table import LineTable
-
-COLUMNS = (Column("name", "Network"), Column("kind", "Kind"), Column("url", "Address", priority=1))
+from quri_console.ui.screens.list_choice import ListChoice
 
 
-class NetworksScreen(ModalScreen[str | None]):
-    """Choose with the arrows, Enter goes there, Esc stays here."""
+class NetworksScreen(ListChoice):
+    """Enter goes there, Esc stays here."""
 
-    CSS_PATH = "palette.tcss"
-    DEFAULT_CSS = """
-    NetworksScreen { background: transparent; align: center bottom; }
-    NetworksScreen #panel { height: 10; width: 100%; background: $surface; border-top: solid $primary; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss(None)", "Stay")]
+    DEFAULT_CSS = "NetworksScreen #panel { height: 10; }"
+    COLUMNS = (Column("name", "Network"), Column("kind", "Kind"), Column("url", "Address", priority=1))
+    name_of_list = "networks"
+    empty = "There is no network."
+    keys = "Enter opens the console anew there, Esc stays here."
 
     def __init__(self, networks: Sequence[NetworkConfig], current: str) -> None:
-        super().__init__()
-        self._networks = tuple(networks)
-        self._current = current
-
-    def compose(self) -> ComposeResult:
-        with Vertical(id="panel"):
-            yield LineTable(COLUMNS, id="networks", empty="There is no network.")
-            yield Label("Enter opens the console anew there, Esc stays here.", classes="muted")
-
-    def on_mount(self) -> None:
-        table = self.query_one(LineTable)
-        table.show_rows(_row(network, here=network.name == self._current) for network in self._networks)
-        table.select(self._current)
-        table.focus()
-
-    @on(LineTable.Chosen)
-    def _go(self, event: LineTable.Chosen) -> None:
-        self.dismiss(event.key)
+        super().__init__([_row(network, here=network.name == current) for network in networks], current)
 
 
 def _row(network: NetworkConfig, *, here: bool) -> Row:
